@@ -1,0 +1,149 @@
+"""REST endpoints: window exports, the workflow summary, and downloads of what the jobs made."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.utils import timezone
+from rest_framework import status
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from reporting import lake
+from reporting.feeds import FEEDS, Feed
+from reporting.models import ExportRun
+from reporting.shapes import iso, model_of, ndjson, wire_rows
+from smplat.access import KeyOrOperator, Operator
+from telemetry.models import GuardrailWorkflowEvent
+from telemetry.summaries import WorkflowActivity
+
+_MOST_DIGITS = 9
+
+
+class NothingYet(APIException):
+    """There is no successful export to serve."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "There is no successful export yet."
+
+
+class WindowExportView(APIView):
+    """Streams a telemetry feed's window as NDJSON, oldest first."""
+
+    permission_classes: ClassVar[list[type[BasePermission]]] = [KeyOrOperator]
+    feed: Feed = FEEDS["quick_order"]
+
+    @property
+    def required_permission(self) -> str:
+        """The permission to view the feed's model."""
+        app, model = self.feed.model.lower().split(".")
+        return f"{app}.view_{model}"
+
+    def get(self, request: Request) -> HttpResponseBase:
+        """Stream the newest ``limit`` events of the window."""
+        window = self.feed.window or 0
+        rows = model_of(self.feed)._default_manager.all()
+        positions = rows.newest_positions(limit_of(request, window))  # type: ignore[attr-defined]
+        if not positions:
+            raise NotFound("There are no events yet.")
+        lines = self._lines(rows.at(positions))  # type: ignore[attr-defined]
+        response = attachment(lines, f"{self.feed.folder}-events-{timezone.now():%Y%m%dT%H%M%SZ}.ndjson")
+        response[self.feed.count_header or ""] = str(len(positions))
+        return response
+
+    def _lines(self, chunks: Iterator[Any]) -> Iterator[bytes]:
+        for chunk in chunks:
+            yield b"".join(map(ndjson, wire_rows(self.feed, chunk)))
+
+
+class WorkflowSummaryView(APIView):
+    """Sums up the newest guardrail workflow events."""
+
+    permission_classes: ClassVar[list[type[BasePermission]]] = [KeyOrOperator]
+    required_permission = "telemetry.view_guardrailworkflowevent"
+
+    def get(self, request: Request) -> Response:
+        """Return the summary of the newest ``limit`` events of the window."""
+        window = FEEDS["guardrail_workflow"].window or 0
+        return Response(workflow_activity(limit_of(request, window)).summary())
+
+
+class ArtifactView(APIView):
+    """Streams the object of a feed's last successful run."""
+
+    permission_classes: ClassVar[list[type[BasePermission]]] = [Operator]
+    required_permission = "reporting.export_data"
+    feed: Feed = FEEDS["quick_order"]
+
+    def get(self, request: Request) -> HttpResponseBase:
+        """Stream the object, or answer 503 while there is none."""
+        run = ExportRun.objects.newest_success_of_each_feed().filter(feed=self.feed.key).first()
+        if run is None:
+            raise NothingYet
+        return object_response(run)
+
+
+def object_response(run: ExportRun) -> HttpResponseBase:
+    """A download of the object that ``run`` wrote, byte for byte.
+
+    Raises:
+        NothingYet: the object cannot be read; the answer says so without a traceback.
+    """
+    try:
+        content = lake.read(run.object_uri)
+    except lake.LakeError as error:
+        raise NothingYet(f"The export cannot be served: {error}.") from error
+    response = attachment(content, run.object_uri.rpartition("/")[2])
+    response["Content-Length"] = str(run.bytes)
+    return response
+
+
+def lake_file(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Serve a file of a ``file://`` lake to whoever holds a signed URL that has not expired."""
+    try:
+        uri = lake.uri_of_token(token)
+        return attachment(lake.read(uri), uri.rpartition("/")[2])
+    except signing.SignatureExpired:
+        return JsonResponse({"detail": "This link has expired."}, status=status.HTTP_403_FORBIDDEN)
+    except signing.BadSignature:
+        return JsonResponse({"detail": "This link is not valid."}, status=status.HTTP_403_FORBIDDEN)
+    except lake.LakeError:
+        return JsonResponse({"detail": "The file is no longer there."}, status=status.HTTP_404_NOT_FOUND)
+
+
+def attachment(content: Iterator[bytes], name: str) -> StreamingHttpResponse:
+    """A streamed NDJSON download that no cache keeps."""
+    return StreamingHttpResponse(
+        content,
+        content_type="application/x-ndjson",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+    )
+
+
+def workflow_activity(limit: int) -> WorkflowActivity:
+    """The activity in the newest ``limit`` guardrail workflow events, by one query."""
+    rows = GuardrailWorkflowEvent.objects.newest(limit)
+    fields = ("workflow_action", "provider_id", "provider_name", "recorded_at")
+    return WorkflowActivity(
+        {"workflowAction": action, "providerId": provider_id, "providerName": name, "recordedAt": iso(at)}
+        for action, provider_id, name, at in reversed(rows.values_list(*fields))
+    )
+
+
+def limit_of(request: Request, most: int) -> int:
+    """The ``limit`` of the query, capped at ``most``, which it is when none is given.
+
+    Raises:
+        ValidationError: it is not a positive whole number.
+    """
+    given = request.query_params.get("limit")
+    if given is None:
+        return most
+    digits = given.strip()
+    if not (digits.isascii() and digits.isdigit() and int(digits[:_MOST_DIGITS]) > 0):
+        raise ValidationError({"limit": [f"Must be a whole number from 1; at most {most} are returned."]})
+    return min(int(digits[:_MOST_DIGITS]), most)

@@ -1,0 +1,14 @@
+"""The reporting application: feeds, exports, statuses and operator pages."""
+
+from django.apps import AppConfig
+
+
+class ReportingConfig(AppConfig):
+    """Exports and the operator desk."""
+
+    name = "reporting"
+    verbose_name = "Reporting"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from reporting import checks  # noqa: F401

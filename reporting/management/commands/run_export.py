@@ -1,0 +1,29 @@
+"""Run one scheduled job now, in the foreground."""
+
+import argparse
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from reporting import exports
+from reporting.feeds import FEEDS
+from reporting.models import ExportRun
+
+
+class Command(BaseCommand):
+    """Exit code 0 when the run succeeded or was skipped, 1 when it failed, 2 for wrong usage."""
+
+    help = "Run one export job now, in the foreground. The summary goes to stderr."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the feed."""
+        feeds = sorted(feed.key for feed in FEEDS.values() if feed.is_scheduled)
+        parser.add_argument("feed", choices=feeds, help="the feed to export")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Perform the run and say how it ended."""
+        run = exports.perform(exports.request_run(FEEDS[options["feed"]], ExportRun.Trigger.COMMAND))
+        if run.state == ExportRun.State.FAILED:
+            raise CommandError(f"{run.feed}: {run.error}", returncode=1)
+        outcome = run.error or f"{run.rows} rows, {run.bytes} bytes, {run.object_uri}"
+        self.stderr.write(f"{run.feed}: {run.state}. {outcome}", ending="\n", style_func=str)

@@ -1,0 +1,74 @@
+"""Guardrail follow-ups of operators, and the state in which they leave a provider."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Func, Value
+
+
+class GuardrailFollowUp(models.Model):
+    """What an operator did about a provider whose guardrails were touched."""
+
+    class Action(models.TextChoices):
+        """What an operator can do."""
+
+        PAUSE = "pause"
+        RESUME = "resume"
+        ESCALATE = "escalate"
+
+    follow_up_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider_id = models.TextField(max_length=200)
+    provider_name = models.TextField(null=True, max_length=500)
+    action = models.TextField(choices=Action, max_length=16)
+    notes = models.TextField(null=True, max_length=500)
+    platform_context_id = models.TextField(null=True, max_length=200)
+    platform_context_label = models.TextField(null=True, max_length=200)
+    platform_context_handle = models.TextField(null=True, max_length=200)
+    platform_context_type = models.TextField(null=True, max_length=200)
+    conversion_cursor = models.TextField(null=True, max_length=500)
+    conversion_href = models.TextField(null=True, max_length=2_000)
+    created_at = models.DateTimeField()
+    position = models.BigIntegerField(
+        unique=True,
+        editable=False,
+        db_default=Func(Value("provider_guardrail_followup_position"), function="nextval"),
+    )
+
+    class Meta:
+        db_table = "provider_guardrail_followup"
+        indexes: ClassVar = [
+            # The timeline of all providers, in both orders.
+            models.Index(fields=["created_at", "follow_up_id"], name="followups_by_time"),
+            # The timeline of one provider, in both orders.
+            models.Index(fields=["provider_id", "created_at", "follow_up_id"], name="followups_by_provider"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.provider_id}"
+
+
+class ProviderGuardrailStatus(models.Model):
+    """The state in which the newest follow-up left a provider."""
+
+    provider_id = models.TextField(primary_key=True, max_length=200)
+    provider_name = models.TextField(null=True, max_length=500)
+    is_paused = models.BooleanField(default=False)
+    last_action = models.TextField(null=True, max_length=16)
+    updated_at = models.DateTimeField(null=True)
+    last_follow_up_id = models.UUIDField(null=True)
+
+    def __str__(self) -> str:
+        return self.provider_name or self.provider_id
+
+
+class IdempotencyKey(models.Model):
+    """The answer to a request that carried an ``Idempotency-Key``, kept for 24 hours."""
+
+    key = models.TextField(primary_key=True, max_length=200)
+    fingerprint = models.TextField(help_text="SHA-256 of the body that the key came with.")
+    answer = models.JSONField(null=True)
+    created_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,74 @@
+"""Onboarding journeys, their events, and the flat mirror of the pricing-experiment ones."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Func, Value
+from django.utils import timezone
+
+
+class OnboardingJourney(models.Model):
+    """The way of one order through onboarding."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    order_id = models.UUIDField(unique=True)
+    order_number = models.TextField(null=True, blank=True, max_length=100)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.order_number or str(self.order_id)
+
+
+class OnboardingJourneyEvent(models.Model):
+    """One thing that happened on a journey."""
+
+    PRICING_EXPERIMENT_SEGMENT = "pricing_experiment_segment"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    journey = models.ForeignKey(OnboardingJourney, models.PROTECT, related_name="events")
+    order_id = models.UUIDField()
+    event_type = models.TextField(max_length=100)
+    metadata = models.JSONField(default=dict)
+    occurred_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "onboarding_journey_events"
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.id}"
+
+
+class PricingExperimentSegment(models.Model):
+    """An order's assignment to a variant of a pricing experiment; mirrors a journey event, whose id it carries."""
+
+    event_id = models.UUIDField(primary_key=True, editable=False)
+    journey_id = models.UUIDField()
+    order_id = models.UUIDField()
+    order_number = models.TextField(null=True, max_length=100)
+    slug = models.TextField(max_length=200)
+    variant_key = models.TextField(max_length=200)
+    variant_name = models.TextField(null=True, max_length=500)
+    is_control = models.BooleanField()
+    status = models.TextField(max_length=64)
+    feature_flag_key = models.TextField(null=True, max_length=200)
+    assignment_strategy = models.TextField(null=True, max_length=200)
+    recorded_at = models.DateTimeField()
+    position = models.BigIntegerField(
+        unique=True,
+        editable=False,
+        db_default=Func(Value("reporting_pricingexperimentsegment_position"), function="nextval"),
+    )
+
+    class Meta:
+        indexes: ClassVar = [
+            # The REST list and the operator page walk by time, ties by id, in both orders.
+            models.Index(fields=["recorded_at", "event_id"], name="segments_by_time"),
+            # Searches for the assignments of one order.
+            models.Index(fields=["order_id"], name="segments_by_order"),
+            # The conversions per slug and variant, and searches by slug.
+            models.Index(fields=["slug", "variant_key"], name="segments_by_variant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slug} {self.variant_key}"

@@ -1,0 +1,156 @@
+"""Export runs and how far they got."""
+
+import uuid
+from datetime import timedelta
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils import timezone
+
+from reporting.feeds import FEEDS, Feed
+
+
+class ExportRunQuerySet(models.QuerySet["ExportRun"]):
+    """Runs by feed and state."""
+
+    def of(self, feed_key: str) -> Self:
+        """Runs of one feed, newest first."""
+        return self.filter(feed=feed_key).order_by("-created_at")
+
+    def newest_of_each_feed(self) -> Self:
+        """The newest run of each feed that was not skipped."""
+        return self.exclude(state=ExportRun.State.SKIPPED).order_by("feed", "-created_at").distinct("feed")
+
+    def newest_success_of_each_feed(self) -> Self:
+        """The newest run of each feed that succeeded."""
+        return self.filter(state=ExportRun.State.SUCCEEDED).order_by("feed", "-created_at").distinct("feed")
+
+
+class ExportRun(models.Model):
+    """One run of one export job, from request to end."""
+
+    class State(models.TextChoices):
+        """The states of a run; the last three are final."""
+
+        QUEUED = "queued"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        SKIPPED = "skipped"
+
+    class Trigger(models.TextChoices):
+        """Who asked for the run."""
+
+        SCHEDULE = "schedule"
+        OPERATOR = "operator"
+        COMMAND = "command"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    feed = models.TextField(choices=[(feed.key, feed.label) for feed in FEEDS.values()])
+    trigger = models.TextField(choices=Trigger)
+    state = models.TextField(choices=State, default=State.QUEUED)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    rows = models.BigIntegerField(null=True)
+    bytes = models.BigIntegerField(null=True)
+    checkpoint_before = models.JSONField(null=True)
+    checkpoint_after = models.JSONField(null=True)
+    object_uri = models.TextField(blank=True)
+    status = models.JSONField(null=True, help_text="The status JSON that the run wrote.")
+    error = models.TextField(blank=True)
+
+    objects = ExportRunQuerySet.as_manager()
+
+    class Meta:
+        permissions: ClassVar = [
+            ("export_data", "Can download exports and CSV files"),
+            ("start_exportrun", "Can start an export"),
+        ]
+        constraints: ClassVar = [
+            # One run per feed at a time, whatever process asks for it.
+            models.UniqueConstraint(
+                fields=["feed"], condition=models.Q(state="running"), name="one_running_export_per_feed"
+            )
+        ]
+        indexes: ClassVar = [
+            # The cards of the operator page: the newest run of each feed.
+            models.Index(fields=["feed", "-created_at"], name="export_runs_by_feed"),
+            # The cards, the downloads: the newest successful run of each feed.
+            models.Index(
+                fields=["feed", "-created_at"], condition=models.Q(state="succeeded"), name="export_runs_succeeded"
+            ),
+            # The list of runs; retention.
+            models.Index(fields=["-created_at"], name="export_runs_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feed} {self.id}"
+
+    def get_absolute_url(self) -> str:
+        """The run's page."""
+        return reverse("run", args=[self.pk])
+
+    @property
+    def definition(self) -> Feed:
+        """The declaration of the run's feed."""
+        return FEEDS[self.feed]
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From start to end; None for a run that has not both."""
+        return self.finished_at - self.started_at if self.started_at and self.finished_at else None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run has ended."""
+        return self.state in {self.State.SUCCEEDED, self.State.FAILED, self.State.SKIPPED}
+
+    def log(self, message: str) -> None:
+        """Add a line to the run's log, at once, so that it survives whatever happens next."""
+        RunLogLine.objects.create(run=self, message=message)
+
+
+class RunLogLine(models.Model):
+    """One line of a run's log."""
+
+    run = models.ForeignKey(ExportRun, models.CASCADE, related_name="log_lines")
+    at = models.DateTimeField(default=timezone.now)
+    message = models.TextField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Checkpoint(models.Model):
+    """How far the exports of a feed have got; moved in one transaction with the run that moved it.
+
+    ``position`` is the last position that an object holds: every row at or before it is in the lake.
+    """
+
+    feed = models.TextField(primary_key=True, choices=[(feed.key, feed.label) for feed in FEEDS.values()])
+    position = models.BigIntegerField()
+    cursor = models.DateTimeField(help_text="Time of the last exported row.")
+    rows = models.BigIntegerField(help_text="Rows of the run that moved the checkpoint.")
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.feed} at {self.position}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The checkpoint as it leaves the system."""
+        from reporting.shapes import iso
+
+        return {
+            "cursor": iso(self.cursor),
+            "position": self.position,
+            "rows": self.rows,
+            "updatedAt": iso(self.updated_at),
+        }

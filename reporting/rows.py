@@ -1,0 +1,87 @@
+"""Commit-safe reading of a feed's rows by position.
+
+A position is drawn from a sequence when a row is inserted, but rows become visible in the order of their commits. So
+the newest visible position says nothing about smaller ones that are still to come. :func:`fence` gives a position up
+to which everything is settled; docs/adr/0002-positions-and-fence.md tells why it is sound.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+from psycopg import sql
+
+_POLL_SECONDS = 0.02
+
+
+class FenceTimeout(RuntimeError):
+    """Writers of the table did not end in time, so that no new position is known to be settled."""
+
+
+def fence(model: type[Model], patience: timedelta) -> int:
+    """Return a position up to which no row of ``model`` can appear any more; 0 for an empty sequence.
+
+    Reads the sequence first, then which transactions may write the table, and waits for just those to end. A writer
+    takes its table lock before it draws a position, so one that is not seen here draws a later position than the one
+    read. Nobody is blocked meanwhile.
+
+    Args:
+        model: the model to read; its ``position`` is drawn from a sequence that the column owns.
+        patience: how long to wait for the writers under way.
+
+    Raises:
+        FenceTimeout: some of them were still under way after ``patience``; the message names their backends.
+    """
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_serial_sequence(%s, 'position')", [table])
+        sequence = cursor.fetchone()[0]
+        cursor.execute(sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(*sequence.split("."))))
+        position, is_called = cursor.fetchone()
+    _wait_for(_writers(table), table, patience)
+    return position if is_called else 0
+
+
+def _wait_for(writers: dict[str, int], table: str, patience: timedelta) -> None:
+    deadline = time.monotonic() + patience.total_seconds()
+    under_way = writers
+    while under_way:
+        if time.monotonic() > deadline:
+            backends = ", ".join(str(pid) for pid in sorted(under_way.values()))
+            raise FenceTimeout(f"{table} is held back by unfinished writers (database process {backends})")
+        time.sleep(_POLL_SECONDS)
+        still_there = _writers(table)
+        under_way = {transaction: pid for transaction, pid in under_way.items() if transaction in still_there}
+
+
+def _writers(table: str) -> dict[str, int]:
+    """Virtual ids of the transactions that may write ``table``, with the process ids of their backends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT virtualtransaction, pid FROM pg_locks WHERE locktype = 'relation' AND relation = %s::regclass"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND mode = 'RowExclusiveLock' AND granted AND pid <> pg_backend_pid()",
+            [table],
+        )
+        return dict(cursor.fetchall())
+
+
+def rows_for_object(model: type[Model], window: int, after: int, fence_position: int) -> QuerySet[Any]:
+    """The rows of the next object: the newest ``window`` of them, extended back to the first that no object holds.
+
+    Args:
+        model: the model to read.
+        window: how many of the newest rows an object holds at least.
+        after: the last position that an earlier object holds; 0 when there is none.
+        fence_position: the last settled position.
+
+    Returns:
+        The rows, oldest first.
+    """
+    settled = model._default_manager.filter(position__lte=fence_position)
+    window_starts: Sequence[int] = settled.order_by("-position").values_list("position", flat=True)[window - 1 : window]
+    first = min(window_starts[0], after + 1) if window_starts else 0
+    return settled.filter(position__gte=first).order_by("position")

@@ -1,0 +1,31 @@
+"""Background tasks of reporting: doors to one function each."""
+
+from celery import shared_task
+
+from reporting import claims, exports, retention
+from reporting.feeds import FEEDS
+from reporting.models import ExportRun
+
+
+@shared_task(name="reporting.export_on_schedule")
+def export_on_schedule(feed_key: str) -> None:
+    """Run the scheduled export of a feed."""
+    exports.perform(exports.request_run(FEEDS[feed_key], ExportRun.Trigger.SCHEDULE))
+
+
+@shared_task(name="reporting.export_requested")
+def export_requested(run_id: str) -> None:
+    """Carry out a run that an operator asked for."""
+    exports.perform(ExportRun.objects.get(pk=run_id))
+
+
+@shared_task(name="reporting.close_crashed_runs")
+def close_crashed_runs() -> None:
+    """Close runs whose process died."""
+    claims.close_crashed_runs()
+
+
+@shared_task(name="reporting.apply_retention")
+def apply_retention() -> None:
+    """Prune what is old."""
+    retention.apply()

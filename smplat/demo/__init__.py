@@ -1,0 +1,1 @@
+"""Sample telemetry for a fresh instance."""

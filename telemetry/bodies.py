@@ -1,0 +1,193 @@
+"""Request bodies of the capture routes: from bytes to events, each either readable or refused with a reason.
+
+A body is one JSON event, a JSON array of events, or NDJSON (one event a line). What makes a single event unfit to be
+stored does not spoil its neighbours.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+MAX_DEPTH = 32
+MAX_STRING = 10_000
+MAX_KEY = 200
+_LEAST_INTEGER, _MOST_INTEGER = -(2**63), 2**63 - 1
+# A JSON string, or one bracket outside of strings: enough to find where a value ends.
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_SPACE = " \t\r\n"
+
+
+class UnreadableBody(ValueError):
+    """The body as a whole is not what the route takes; the message says what is allowed."""
+
+
+@dataclass(frozen=True)
+class Unstorable:
+    """Stands in a parsed value where the client sent something that no JSON column can hold."""
+
+    problem: str
+
+
+@dataclass(frozen=True)
+class Body:
+    """The events of one request.
+
+    Attributes:
+        events: parsed values, in the client's order; an :class:`Unstorable` for one that could not be parsed.
+        is_batch: whether the client sent a list, so that bad events are reported by their index.
+    """
+
+    events: list[Any]
+    is_batch: bool
+
+
+def parse(content: bytes, is_ndjson: bool) -> Body:
+    """Split ``content`` into events.
+
+    Args:
+        content: the request's body.
+        is_ndjson: whether the client announced NDJSON; otherwise NDJSON is recognised where it is no single document.
+
+    Raises:
+        UnreadableBody: the body is empty, or no JSON at all.
+    """
+    # Bytes that are not UTF-8 become lone surrogates, which spoil only the event in which they stand.
+    text = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip(_SPACE)
+    if not text:
+        raise UnreadableBody("The body is empty; send one event, an array of events, or NDJSON.")
+    if is_ndjson:
+        return _parse_lines(text)
+    try:
+        document = _decode(text)
+    except RecursionError:
+        return _parse_deep(text)
+    except ValueError as error:
+        if "\n" in text:
+            return _parse_lines(text)
+        raise UnreadableBody(f"The body is not JSON: {error}.") from error
+    if not isinstance(document, list):
+        return Body([document], is_batch=False)
+    if not document:
+        raise UnreadableBody("The array is empty; send at least one event.")
+    return Body(document, is_batch=True)
+
+
+def problem_of(value: Any, path: str = "", depth: int = 1) -> str | None:
+    """Say which part of ``value`` cannot be stored and why; None when all of it can.
+
+    Args:
+        value: a parsed JSON value.
+        path: the name of ``value`` in the message.
+        depth: how many levels deep ``value`` stands; an event itself is level 1.
+    """
+    if isinstance(value, str):
+        return _problem_of_text(value, path, MAX_STRING)
+    if isinstance(value, Unstorable):
+        return f"{path or 'event'}: {value.problem}"
+    if isinstance(value, (dict, list)):
+        if depth > MAX_DEPTH:
+            return f"{path}: nested past {MAX_DEPTH} levels"
+        return (
+            _problem_of_object(value, path, depth) if isinstance(value, dict) else _problem_of_array(value, path, depth)
+        )
+    return None
+
+
+def _problem_of_object(value: dict[str, Any], path: str, depth: int) -> str | None:
+    for key, item in value.items():
+        name = f"{path}.{key}" if path else key
+        if problem := _problem_of_text(key, _printable(name), MAX_KEY):
+            return problem
+        if problem := problem_of(item, name, depth + 1):
+            return problem
+    return None
+
+
+def _problem_of_array(value: list[Any], path: str, depth: int) -> str | None:
+    for index, item in enumerate(value):
+        if problem := problem_of(item, f"{path}[{index}]", depth + 1):
+            return problem
+    return None
+
+
+def _problem_of_text(text: str, path: str, limit: int) -> str | None:
+    if len(text) > limit:
+        return f"{path}: longer than {limit:,} characters"
+    if "\x00" in text:
+        return f"{path}: holds a NUL character"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return f"{path}: holds a lone surrogate or invalid UTF-8"
+    return None
+
+
+def _printable(name: str) -> str:
+    return name[:MAX_KEY].encode(errors="replace").decode().replace("\x00", "?")
+
+
+def _whole(digits: str) -> int | Unstorable:
+    if len(digits) <= 20 and _LEAST_INTEGER <= (number := int(digits)) <= _MOST_INTEGER:
+        return number
+    return Unstorable("an integer beyond 64 bits")
+
+
+def _fraction(digits: str) -> float | Unstorable:
+    number = float(digits)
+    if math.isinf(number) or abs(number) >= 2**63:
+        return Unstorable("a number beyond 64 bits")
+    return number
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=_whole,
+    parse_float=_fraction,
+    parse_constant=lambda name: Unstorable(f"{name} is not a JSON number"),
+)
+
+
+def _decode(text: str) -> Any:
+    return _DECODER.decode(text)
+
+
+def _parse_lines(text: str) -> Body:
+    lines = [line for line in text.split("\n") if line.strip(_SPACE)]
+    events = [_parse_line(line) for line in lines]
+    if all(isinstance(event, Unstorable) and event.problem.startswith("not JSON") for event in events):
+        raise UnreadableBody("The body is not JSON; send one event, an array of events, or one event a line.")
+    return Body(events, is_batch=True)
+
+
+def _parse_line(line: str) -> Any:
+    try:
+        return _decode(line.strip(_SPACE))
+    except RecursionError:
+        return Unstorable(f"nested past {MAX_DEPTH} levels")
+    except ValueError as error:
+        return Unstorable(f"not JSON: {error}")
+
+
+def _parse_deep(text: str) -> Body:
+    """Split a body that is nested too deep to be parsed whole, so that its other events are kept."""
+    if not text.startswith("["):
+        return Body([_parse_line(text)], is_batch=False)
+    return Body([_parse_line(item) for item in _array_items(text)], is_batch=True)
+
+
+def _array_items(text: str) -> list[str]:
+    """The texts of the objects and arrays that stand directly in the JSON array ``text``."""
+    items, depth, start = [], 0, 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        token = match.group()
+        if token in "[{":
+            depth += 1
+            if depth == 2:
+                start = match.start()
+        elif token in "]}":
+            if depth == 2:
+                items.append(text[start : match.end()])
+            depth -= 1
+    return items

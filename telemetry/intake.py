@@ -1,0 +1,214 @@
+"""Normalise, deduplicate and store captured events: the only place that writes the telemetry tables."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+from psycopg import sql
+
+from telemetry.bodies import problem_of
+from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
+
+# Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
+_CLIENT_IDS = uuid.UUID("6f1d3c52-8f0e-5a4b-9d57-1c2f6b0a7e94")
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+QUICK_ORDER_NAMES = frozenset(QuickOrderEvent.Name.values)
+
+Row = dict[str, Any]
+
+
+class Refused(ValueError):
+    """An event that cannot be stored; the message starts with the field's name and says what is allowed."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+        self.problem = problem
+
+
+@dataclass
+class Intake:
+    """What became of the events of one request.
+
+    Attributes:
+        accepted: events stored by this request.
+        duplicates: events whose id was stored before.
+        ignored: events whose name belongs to no feed of the route.
+        rejected: reason by index, for events that cannot be stored.
+    """
+
+    accepted: int = 0
+    duplicates: int = 0
+    ignored: int = 0
+    rejected: dict[int, Refused] = field(default_factory=dict)
+
+
+def capture(events: list[Any], models: tuple[type[TelemetryEvent], ...]) -> Intake:
+    """Store each of ``events`` once, in one INSERT whatever their number, and commit.
+
+    Args:
+        events: parsed values in the client's order; see :mod:`telemetry.bodies`.
+        models: the feeds that the route takes; events of others are counted as ignored.
+
+    Returns:
+        What became of each event. It is complete when this returns: the rows are committed.
+    """
+    intake = Intake()
+    received_at = datetime.now(UTC)
+    rows: dict[type[TelemetryEvent], list[Row]] = {}
+    for index, event in enumerate(events):
+        try:
+            model = _model_of(event)
+            if model is None or model not in models:
+                intake.ignored += 1
+                continue
+            rows.setdefault(model, []).append(_row(model, event, received_at))
+        except Refused as refused:
+            intake.rejected[index] = refused
+    if rows:
+        intake.accepted = _insert(rows)
+        intake.duplicates = sum(map(len, rows.values())) - intake.accepted
+    return intake
+
+
+def _model_of(event: Any) -> type[TelemetryEvent] | None:
+    if not isinstance(event, dict):
+        raise Refused("event", problem.partition(": ")[2] if (problem := problem_of(event)) else "must be an object")
+    name = event.get("name")
+    if not isinstance(name, str) or not name:
+        raise Refused("name", "must be a text such as quick_order.start")
+    if name in QUICK_ORDER_NAMES:
+        return QuickOrderEvent
+    return GuardrailWorkflowEvent if name == GuardrailWorkflowEvent.NAME else None
+
+
+def _row(model: type[TelemetryEvent], event: dict[str, Any], received_at: datetime) -> Row:
+    if problem := problem_of(event):
+        raise Refused(*problem.split(": ", 1))
+    guardrail, metadata = _object(event, "guardrail"), _object(event, "metadata")
+    for key in ("reason", "outcome"):
+        if event.get(key) is not None:
+            metadata[key] = event[key]
+    if model is QuickOrderEvent:
+        values = _quick_order_texts(event, guardrail, metadata)
+    else:
+        values = _workflow_texts(event, guardrail)
+    return {
+        "event_id": _event_id(event.get("id")),
+        "recorded_at": _recorded_at(event.get("recordedAt"), received_at),
+        "metadata": metadata,
+        "event": event,
+        "received_at": received_at,
+        **{column: _text(model, column, *named) for column, named in values.items()},
+    }
+
+
+def _quick_order_texts(event: Row, guardrail: Row, metadata: Row) -> dict[str, tuple[str, Any]]:
+    platform = ("guardrail.platformSlug", guardrail.get("platformSlug"))
+    if platform[1] is None:
+        platform = ("metadata.platformType", metadata.get("platformType"))
+    return {
+        "session_id": ("sessionId", event.get("sessionId")),
+        "event_name": ("name", event["name"]),
+        "product_id": ("productId", event.get("productId")),
+        "product_title": ("productTitle", event.get("productTitle")),
+        "platform_context": platform,
+    }
+
+
+def _workflow_texts(event: Row, guardrail: Row) -> dict[str, tuple[str, Any]]:
+    return {
+        "provider_id": ("providerId", event.get("providerId")),
+        "provider_name": ("providerName", event.get("providerName")),
+        "workflow_action": ("workflowAction", event.get("workflowAction")),
+        "source": ("source", event.get("source")),
+        "guardrail_platform_slug": ("guardrail.platformSlug", guardrail.get("platformSlug")),
+        "guardrail_status": ("guardrail.guardrailStatus", guardrail.get("guardrailStatus")),
+    }
+
+
+def _text(model: type[TelemetryEvent], column: str, name: str, value: Any) -> str | None:
+    definition = model._meta.get_field(column)
+    if value is None and definition.null:
+        return None
+    if not isinstance(value, str) or len(value) > definition.max_length or not (value or definition.null):
+        raise Refused(name, f"must be a text of at most {definition.max_length} characters")
+    return value
+
+
+def _object(event: dict[str, Any], name: str) -> dict[str, Any]:
+    value = event.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Refused(name, "must be an object")
+    return dict(value)
+
+
+def _event_id(value: Any) -> uuid.UUID:
+    if not isinstance(value, str) or not 1 <= len(value) <= 200:
+        raise Refused("id", "must be a text of 1 to 200 characters, best a UUID")
+    try:
+        parsed = uuid.UUID(value)
+    except ValueError:
+        parsed = None
+    # uuid.UUID reads braces and URN prefixes too; only the canonical form stands for itself.
+    if parsed is not None and str(parsed) == value.lower():
+        return parsed
+    return uuid.uuid5(_CLIENT_IDS, value)
+
+
+def _recorded_at(value: Any, received_at: datetime) -> datetime:
+    if value is None:
+        return received_at
+    try:
+        moment = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        raise Refused("recordedAt", "must be an ISO 8601 time such as 2026-01-22T04:00:00.000Z") from None
+    if moment.utcoffset() is None:
+        raise Refused("recordedAt", "must have an offset, such as Z or +01:00")
+    if not _EARLIEST <= moment < _LATEST:
+        raise Refused("recordedAt", "must lie between 1970 and 2200")
+    return moment
+
+
+def _insert(rows: dict[type[TelemetryEvent], list[Row]]) -> int:
+    """Insert ``rows`` in one statement and return how many were new."""
+    # Every writer inserts into the tables in the same order, so that two of them cannot wait for each other.
+    models = sorted(rows, key=lambda model: model._meta.db_table)
+    names = [sql.Identifier(model._meta.model_name or "") for model in models]
+    parts = [sql.SQL("{} AS ({})").format(name, _INSERTS[model]) for name, model in zip(names, models, strict=True)]
+    counts = [sql.SQL("(SELECT count(*) FROM {})").format(name) for name in names]
+    statement = sql.SQL("WITH {} SELECT {}").format(sql.SQL(", ").join(parts), sql.SQL(" + ").join(counts))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [orjson.dumps(rows[model]).decode() for model in models])
+        return int(cursor.fetchone()[0])
+
+
+def _insert_statement(model: type[TelemetryEvent]) -> sql.Composed:
+    """The INSERT of a JSON array of rows, of which those with a known id are left out.
+
+    Positions are drawn in the client's order, before the rows are sorted by id. The sort makes concurrent writers of
+    the same ids wait for each other in one order, so that they cannot deadlock.
+    """
+    fields = [field for field in model._meta.concrete_fields if field.name != "position"]
+    columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
+    typed = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(field.column), sql.SQL(field.db_type(connection) or ""))
+        for field in fields
+    )
+    return sql.SQL(
+        "INSERT INTO {table} (position, {columns}) SELECT position, {columns} FROM ("
+        "SELECT nextval(pg_get_serial_sequence({name}, 'position')) AS position, sent.* "
+        "FROM jsonb_to_recordset(%s::jsonb) AS sent ({typed})) AS numbered "
+        "ORDER BY event_id ON CONFLICT (event_id) DO NOTHING RETURNING 1"
+    ).format(
+        table=sql.Identifier(model._meta.db_table), columns=columns, name=sql.Literal(model._meta.db_table), typed=typed
+    )
+
+
+_INSERTS = {model: _insert_statement(model) for model in (QuickOrderEvent, GuardrailWorkflowEvent)}

@@ -1,0 +1,17 @@
+"""Counters of capture, for /metrics."""
+
+from prometheus_client import Counter
+
+from telemetry.intake import Intake
+
+_EVENTS = Counter(
+    "smplat_capture_events", "Events received by the capture routes, by what became of them.", ["outcome"]
+)
+
+
+def count(intake: Intake) -> None:
+    """Add one request's events to the counters."""
+    _EVENTS.labels("accepted").inc(intake.accepted)
+    _EVENTS.labels("duplicate").inc(intake.duplicates)
+    _EVENTS.labels("ignored").inc(intake.ignored)
+    _EVENTS.labels("rejected").inc(len(intake.rejected))

@@ -1,0 +1,89 @@
+"""Storefront telemetry as it arrived.
+
+The fields carry the names and types of the warehouse columns. ``position`` is the order of arrival and defines the
+window of a feed; ``event`` is the event as it left the client.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class TelemetryQuerySet(models.QuerySet["TelemetryEvent"]):
+    """Windows over telemetry, read through the primary key whatever the table holds."""
+
+    def newest(self, count: int) -> Self:
+        """The ``count`` newest arrivals, newest first."""
+        return self.order_by("-position")[:count]
+
+    def newest_positions(self, count: int) -> list[int]:
+        """Positions of the ``count`` newest arrivals, in the order of arrival."""
+        return list(self.newest(count).values_list("position", flat=True))[::-1]
+
+    def at(self, positions: list[int], chunk: int = 500) -> Iterator[Self]:
+        """The rows at ``positions`` in that order, as one query per ``chunk`` of them.
+
+        Chunks keep no transaction and no cursor open while a slow reader takes its time.
+        """
+        for start in range(0, len(positions), chunk):
+            yield self.filter(position__in=positions[start : start + chunk]).order_by("position")
+
+    def prune(self, before_position: int, received_before: datetime, limit: int) -> int:
+        """Delete those of the ``limit`` oldest arrivals that lie before both bounds; return how many that were."""
+        oldest = self.filter(position__lt=before_position).order_by("position")[:limit]
+        expired = [position for position, at in oldest.values_list("position", "received_at") if at < received_before]
+        deleted, _ = self.filter(position__in=expired).delete()
+        return deleted
+
+
+class TelemetryEvent(models.Model):
+    """What the two telemetry feeds have in common."""
+
+    position = models.BigAutoField(primary_key=True)
+    event_id = models.UUIDField(unique=True, editable=False)
+    recorded_at = models.DateTimeField()
+    metadata = models.JSONField(default=dict)
+    event = models.JSONField(help_text="The event as it left the client.")
+    received_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = TelemetryQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering: ClassVar = ["-position"]
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class QuickOrderEvent(TelemetryEvent):
+    """One step of a shopper through the quick-order flow."""
+
+    class Name(models.TextChoices):
+        """The steps of the flow."""
+
+        START = "quick_order.start"
+        ABORT = "quick_order.abort"
+        COMPLETE = "quick_order.complete"
+
+    session_id = models.TextField(null=True, max_length=200)
+    event_name = models.TextField(choices=Name, max_length=64)
+    product_id = models.TextField(null=True, max_length=200)
+    product_title = models.TextField(null=True, max_length=500)
+    platform_context = models.TextField(null=True, max_length=200)
+
+
+class GuardrailWorkflowEvent(TelemetryEvent):
+    """One action of an operator or an automation in the guardrail workflow."""
+
+    NAME = "guardrail.workflow"
+
+    provider_id = models.TextField(null=True, max_length=200)
+    provider_name = models.TextField(null=True, max_length=500)
+    workflow_action = models.TextField(max_length=100)
+    source = models.TextField(null=True, max_length=64)
+    guardrail_platform_slug = models.TextField(null=True, max_length=200)
+    guardrail_status = models.TextField(null=True, max_length=64)

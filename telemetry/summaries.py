@@ -1,0 +1,108 @@
+"""Funnel and workflow activity, folded from events in wire shape.
+
+The same fold reads rows of the database for the pages and lines of an exported object for its status, so that the two
+cannot count differently. A feed's window bounds what it reads.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from telemetry.models import QuickOrderEvent
+
+_ATTACHMENT_ACTIONS = ("upload", "remove", "copy", "tag")
+_TOP_ACTIONS = 10
+_TOP_PROVIDERS = 5
+
+
+def funnel(names: Iterable[str]) -> dict[str, int | None]:
+    """Count the steps of the quick-order flow.
+
+    Args:
+        names: the names of events.
+
+    Returns:
+        ``startCount``, ``abortCount``, ``completeCount``, and ``completionRate``: completes per 100 starts, rounded
+        half up to a whole number, None without a start.
+    """
+    counts = Counter(names)
+    starts = counts[QuickOrderEvent.Name.START]
+    completes = counts[QuickOrderEvent.Name.COMPLETE]
+    return {
+        "startCount": starts,
+        "abortCount": counts[QuickOrderEvent.Name.ABORT],
+        "completeCount": completes,
+        # Adding half a divisor before whole division rounds half up without a float.
+        "completionRate": (200 * completes + starts) // (2 * starts) if starts else None,
+    }
+
+
+class WorkflowActivity:
+    """Running totals over guardrail workflow events.
+
+    Times are ISO 8601 texts of one fixed width in UTC, which sort as the moments do.
+    """
+
+    def __init__(self, events: Iterable[Mapping[str, Any]] = ()) -> None:
+        self.total = 0
+        self.last_captured_at: str | None = None
+        self._actions: dict[str, dict[str, Any]] = {}
+        self._providers: dict[str, dict[str, Any]] = {}
+        for event in events:
+            self.add(event)
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Count one event: a mapping with ``workflowAction``, ``providerId``, ``providerName`` and ``recordedAt``."""
+        at, name = event["recordedAt"], event["workflowAction"]
+        self.total += 1
+        self.last_captured_at = max(at, self.last_captured_at or at)
+        action = self._actions.setdefault(name, {"action": name, "count": 0, "lastOccurredAt": at})
+        action["count"] += 1
+        action["lastOccurredAt"] = max(at, action["lastOccurredAt"])
+        if event["providerId"] is not None:
+            self._add_to_provider(event, at, name)
+
+    def _add_to_provider(self, event: Mapping[str, Any], at: str, action: str) -> None:
+        key = event["providerId"]
+        latest = {"providerName": event["providerName"], "lastAction": action, "lastActionAt": at}
+        provider = self._providers.setdefault(
+            key, {"providerId": key, "providerName": None, "totalActions": 0, "lastAction": action, "lastActionAt": at}
+        )
+        provider["totalActions"] += 1
+        if at >= provider["lastActionAt"]:
+            provider.update(latest)
+
+    def actions_by_time(self) -> list[dict[str, Any]]:
+        """Every action, the one taken last first."""
+        return sorted(self._actions.values(), key=lambda action: str(action["lastOccurredAt"]), reverse=True)
+
+    def top_actions(self) -> list[dict[str, Any]]:
+        """The ten most frequent actions, the most frequent first; of equals the one taken last."""
+        return sorted(self.actions_by_time(), key=lambda action: -int(action["count"]))[:_TOP_ACTIONS]
+
+    def attachment_totals(self) -> dict[str, int]:
+        """How often attachments were uploaded, removed, copied and tagged."""
+        return {name: self._actions.get(f"attachment.{name}", {}).get("count", 0) for name in _ATTACHMENT_ACTIONS}
+
+    def provider_activity(self) -> list[dict[str, Any]]:
+        """The five providers at which something happened last, newest first."""
+        newest_first = sorted(self._providers.values(), key=lambda row: str(row["lastActionAt"]), reverse=True)
+        return newest_first[:_TOP_PROVIDERS]
+
+    def summary(self) -> dict[str, Any]:
+        """The body of the workflow summary endpoint."""
+        return {
+            "totalEvents": self.total,
+            "lastCapturedAt": self.last_captured_at,
+            "actionCounts": self.actions_by_time(),
+            "attachmentTotals": self.attachment_totals(),
+            "providerActivity": self.provider_activity(),
+        }
+
+    def metrics(self) -> dict[str, Any]:
+        """The metrics of the status JSON."""
+        return {
+            "actionCounts": self.top_actions(),
+            "attachmentTotals": self.attachment_totals(),
+            "providerActivity": self.provider_activity(),
+        }

@@ -1,0 +1,10 @@
+"""URLs of telemetry capture."""
+
+from django.urls import path
+
+from telemetry.views import CaptureView, QuickOrderCaptureView
+
+urlpatterns = [
+    path("api/telemetry", CaptureView.as_view(), name="capture"),
+    path("api/telemetry/quick-order", QuickOrderCaptureView.as_view(), name="capture-quick-order"),
+]
