@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 
 import orjson
 from django.conf import settings
@@ -104,7 +103,7 @@ def _export(run: ExportRun) -> None:
             synced_at,
             receipt.rows,
             (lake.download_url(receipt.object), target.workflow_url or run_url(run)),
-            urlsplit(receipt.object).path.lstrip("/"),
+            lake.key_of(receipt.object, target.root_uri),
             spool.metrics,
         )
         lake.write(target.status_uri, orjson.dumps(run.status, option=orjson.OPT_INDENT_2))

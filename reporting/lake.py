@@ -93,6 +93,12 @@ def _bucket(name: str) -> S3Storage:
     )
 
 
+def key_of(uri: str, root_uri: str) -> str:
+    """The key of an object: in its bucket, or below the lake's root on a disk."""
+    parts = urlsplit(uri)
+    return parts.path.lstrip("/") if parts.scheme == "s3" else uri.removeprefix(f"{root_uri}/")
+
+
 def write(uri: str, content: IO[bytes] | bytes) -> None:
     """Write ``content`` to ``uri`` at once, replacing what was there.
 

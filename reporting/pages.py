@@ -18,7 +18,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from kombu.exceptions import OperationalError
 
-from reporting import api, exports
+from reporting import exports
+from reporting.api.downloads import NothingYet, object_response
 from reporting.feeds import FEEDS, WINDOW_FEEDS, Feed
 from reporting.models import Checkpoint, ExportRun
 from reporting.shapes import csv_lines, model_of, warehouse_rows
@@ -107,8 +108,8 @@ def download(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
     """The object that a run wrote, byte for byte."""
     run = get_object_or_404(ExportRun, pk=run_id, state=ExportRun.State.SUCCEEDED)
     try:
-        return api.object_response(run)
-    except api.NothingYet as error:
+        return object_response(run)
+    except NothingYet as error:
         messages.error(request, str(error.detail))
         return redirect(run)
 

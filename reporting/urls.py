@@ -2,18 +2,19 @@
 
 from django.urls import path
 
-from reporting import api, pages
+from reporting import pages
+from reporting.api import downloads, windows
 from reporting.feeds import FEEDS
 
 _QUICK_ORDER, _WORKFLOW = FEEDS["quick_order"], FEEDS["guardrail_workflow"]
 
 urlpatterns = [
-    path("api/telemetry/quick-order/export", api.WindowExportView.as_view(feed=_QUICK_ORDER)),
-    path("api/telemetry/guardrail-workflow/export", api.WindowExportView.as_view(feed=_WORKFLOW)),
-    path("api/reporting/guardrail-workflow", api.WorkflowSummaryView.as_view()),
-    path("api/reporting/quick-order-export", api.ArtifactView.as_view(feed=_QUICK_ORDER)),
-    path("api/reporting/guardrail-workflow-export", api.ArtifactView.as_view(feed=_WORKFLOW)),
-    path("lake/<str:token>", api.lake_file, name="lake-file"),
+    path("api/telemetry/quick-order/export", windows.WindowExportView.as_view(feed=_QUICK_ORDER)),
+    path("api/telemetry/guardrail-workflow/export", windows.WindowExportView.as_view(feed=_WORKFLOW)),
+    path("api/reporting/guardrail-workflow", windows.WorkflowSummaryView.as_view()),
+    path("api/reporting/quick-order-export", downloads.ArtifactView.as_view(feed=_QUICK_ORDER)),
+    path("api/reporting/guardrail-workflow-export", downloads.ArtifactView.as_view(feed=_WORKFLOW)),
+    path("lake/<str:token>", downloads.lake_file, name="lake-file"),
     path("admin/reports", pages.reports, name="reports"),
     path("admin/reports/runs/", pages.runs, name="runs"),
     path("admin/reports/runs/<uuid:run_id>", pages.run_page, name="run"),

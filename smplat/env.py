@@ -76,6 +76,15 @@ class Environment:
             self.refuse(name, f"must be an absolute URL starting with {' or '.join(f'{s}://' for s in schemes)}")
         return value.rstrip("/")
 
+    def database_url(self, name: str) -> str:
+        """A PostgreSQL URL; a host is not needed, since a Unix socket has none. The value may carry a password."""
+        value = self.text(name)
+        parts = urlsplit(value)
+        if value and not (parts.scheme in {"postgres", "postgresql"} and parts.path.strip("/")):
+            self.refuse(name, "must be postgresql://user:password@host:port/database; no other database is supported")
+            return ""
+        return value
+
     def origins(self, name: str) -> list[str]:
         """A comma-separated list of web origins such as ``https://shop.example``."""
         values = self.words(name)

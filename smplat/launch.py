@@ -103,7 +103,6 @@ def _prepare(made_password: str) -> tuple[str, str]:
     from smplat.operators import ensure_operator
 
     try:
-        call_command("check", verbosity=0)
         call_command("migrate", verbosity=0, interactive=False)
         name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
         password = ensure_operator(name, os.environ.get("DJANGO_SUPERUSER_PASSWORD", ""), made_password)
@@ -114,9 +113,9 @@ def _prepare(made_password: str) -> tuple[str, str]:
 
 
 def _children(port: int, web_processes: int) -> list[Child]:
-    python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "smplat"]
+    python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "smplat", "-q"]
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", _HOST, "--port", str(port)]
-    web += ["--workers", str(web_processes), "--blocking-threads", str(_THREADS), "--no-ws", "--log-level", "warning"]
+    web += ["--workers", str(web_processes), "--blocking-threads", str(_THREADS), "--no-ws", "--log-level", "error"]
     return [
         Child("web", [*web, "smplat.wsgi:application"]),
         Child("worker", [*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]),

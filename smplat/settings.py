@@ -63,7 +63,7 @@ SILENCED_SYSTEM_CHECKS = [] if _is_https else ["security.W004", "security.W008",
 
 # --- Database, broker, cache ------------------------------------------------------------------------------------------
 
-_database_url = _env.url("DATABASE_URL", schemes=("postgres", "postgresql"))
+_database_url = _env.database_url("DATABASE_URL")
 USES_EMBEDDED_DATABASE = not _database_url
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
@@ -91,7 +91,7 @@ if REDIS_URL:
     }
 
 _broker_dir = VAR_DIR / "broker"
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"socket_connect_timeout": 2, "socket_timeout": 5}
     if REDIS_URL
@@ -216,7 +216,6 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 

@@ -1,34 +1,24 @@
-"""REST endpoints: window exports, the workflow summary, and downloads of what the jobs made."""
+"""REST endpoints of telemetry: window exports, and the workflow summary."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from django.core import signing
-from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import HttpResponseBase
 from django.utils import timezone
-from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting import lake
+from reporting.api.downloads import attachment
 from reporting.feeds import FEEDS, Feed
-from reporting.models import ExportRun
 from reporting.shapes import iso, model_of, ndjson, wire_rows
-from smplat.access import KeyOrOperator, Operator
+from smplat.access import KeyOrOperator
 from telemetry.models import GuardrailWorkflowEvent
 from telemetry.summaries import WorkflowActivity
 
 _MOST_DIGITS = 9
-
-
-class NothingYet(APIException):
-    """There is no successful export to serve."""
-
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "There is no successful export yet."
 
 
 class WindowExportView(APIView):
@@ -70,58 +60,6 @@ class WorkflowSummaryView(APIView):
         """Return the summary of the newest ``limit`` events of the window."""
         window = FEEDS["guardrail_workflow"].window or 0
         return Response(workflow_activity(limit_of(request, window)).summary())
-
-
-class ArtifactView(APIView):
-    """Streams the object of a feed's last successful run."""
-
-    permission_classes: ClassVar[list[type[BasePermission]]] = [Operator]
-    required_permission = "reporting.export_data"
-    feed: Feed = FEEDS["quick_order"]
-
-    def get(self, request: Request) -> HttpResponseBase:
-        """Stream the object, or answer 503 while there is none."""
-        run = ExportRun.objects.newest_success_of_each_feed().filter(feed=self.feed.key).first()
-        if run is None:
-            raise NothingYet
-        return object_response(run)
-
-
-def object_response(run: ExportRun) -> HttpResponseBase:
-    """A download of the object that ``run`` wrote, byte for byte.
-
-    Raises:
-        NothingYet: the object cannot be read; the answer says so without a traceback.
-    """
-    try:
-        content = lake.read(run.object_uri)
-    except lake.LakeError as error:
-        raise NothingYet(f"The export cannot be served: {error}.") from error
-    response = attachment(content, run.object_uri.rpartition("/")[2])
-    response["Content-Length"] = str(run.bytes)
-    return response
-
-
-def lake_file(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Serve a file of a ``file://`` lake to whoever holds a signed URL that has not expired."""
-    try:
-        uri = lake.uri_of_token(token)
-        return attachment(lake.read(uri), uri.rpartition("/")[2])
-    except signing.SignatureExpired:
-        return JsonResponse({"detail": "This link has expired."}, status=status.HTTP_403_FORBIDDEN)
-    except signing.BadSignature:
-        return JsonResponse({"detail": "This link is not valid."}, status=status.HTTP_403_FORBIDDEN)
-    except lake.LakeError:
-        return JsonResponse({"detail": "The file is no longer there."}, status=status.HTTP_404_NOT_FOUND)
-
-
-def attachment(content: Iterator[bytes], name: str) -> StreamingHttpResponse:
-    """A streamed NDJSON download that no cache keeps."""
-    return StreamingHttpResponse(
-        content,
-        content_type="application/x-ndjson",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
 
 
 def workflow_activity(limit: int) -> WorkflowActivity:

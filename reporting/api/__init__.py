@@ -1,0 +1,1 @@
+"""REST endpoints of reporting, one module per subject."""

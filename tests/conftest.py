@@ -1,0 +1,60 @@
+"""Fixtures of the whole suite."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
+from django.test import Client
+from rest_framework.test import APIClient
+
+from tests.environment import API_KEY
+
+
+@pytest.fixture(autouse=True)
+def own_var_dir(settings, tmp_path):
+    """Give each test a lake, a spool and snapshots of its own."""
+    from smplat.settings import ExportTarget
+
+    settings.LAKE_URI = (tmp_path / "lake").as_uri()
+    settings.SPOOL_DIR = tmp_path / "spool"
+    settings.LOCAL_SNAPSHOT_DIR = tmp_path / ".telemetry"
+    settings.EXPORT_TARGETS = {
+        feed: ExportTarget(settings.LAKE_URI, f"{settings.LAKE_URI}/{name}-export-status.json", "", "")
+        for feed, name in {"quick_order": "quick-order", "guardrail_workflow": "guardrail-workflow"}.items()
+    }
+    cache.clear()
+
+
+@pytest.fixture
+def api() -> APIClient:
+    """A client with the API key."""
+    return APIClient(headers={"X-API-Key": API_KEY})
+
+
+@pytest.fixture
+def stranger() -> APIClient:
+    """A client without any credentials."""
+    return APIClient()
+
+
+@pytest.fixture
+def operator(db) -> Client:
+    """A browser's session of a superuser."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("operator", password="a-password-for-tests"))
+    return client
+
+
+@pytest.fixture
+def staff_with(db):
+    """A maker of sessions of staff users who hold just the named permissions (``app.codename``)."""
+
+    def make(*permissions: str) -> Client:
+        user = User.objects.create_user(f"staff-{len(permissions)}", password="a-password-for-tests", is_staff=True)
+        for permission in permissions:
+            app, codename = permission.split(".")
+            user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
