@@ -15,7 +15,7 @@ test: $(VENV)/.dev ## Install and run the whole test suite on a real PostgreSQL
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and migrations
-	@sh -ec '$(BIN)/ruff check .; $(BIN)/ruff format --check .; $(BIN)/mypy .'
+	@sh -ec '$(BIN)/ruff check .; $(BIN)/ruff format --check .; DEBUG=1 $(BIN)/mypy .; DEBUG=1 VAR_DIR=var/lint $(BIN)/python manage.py makemigrations --check --dry-run'
 
 fix: $(VENV)/.dev ## Mend style where a machine can
 	@sh -ec '$(BIN)/ruff check --fix .; $(BIN)/ruff format .'

@@ -145,7 +145,7 @@ def download_url(uri: str) -> str:
     """A URL under which anyone who has it can download ``uri`` until ``EXPORT_URL_EXPIRY_SECONDS`` have passed."""
     source = place(uri)
     if isinstance(source.storage, S3Storage):
-        return source.storage.url(source.name, expire=int(settings.EXPORT_URL_EXPIRY.total_seconds()))
+        return str(source.storage.url(source.name, expire=int(settings.EXPORT_URL_EXPIRY.total_seconds())))
     token = signing.dumps(uri, salt=_TOKEN_SALT)
     return f"{settings.PUBLIC_BASE_URL}{reverse('lake-file', args=[token])}"
 

@@ -3,6 +3,7 @@
 The manifest is written last, so an object without one was never finished; readers load what a manifest lists.
 """
 
+import builtins
 import hashlib
 import json
 from dataclasses import asdict, dataclass
@@ -29,10 +30,10 @@ def id_sum_sql(key: str) -> str:
     digits = "'0123456789abcdef'"
     text = f"LOWER(CAST({key} AS VARCHAR(36)))"
     terms = " + ".join(
-        f"(POSITION(SUBSTR({text}, {place}, 1) IN {digits}) - 1) * {16 ** (ID_SUM_DIGITS - place)}"
+        f"CAST(POSITION(SUBSTR({text}, {place}, 1) IN {digits}) - 1 AS BIGINT) * {16 ** (ID_SUM_DIGITS - place)}"
         for place in range(1, ID_SUM_DIGITS + 1)
     )
-    return f"SUM(CAST({terms} AS BIGINT))"
+    return f"SUM({terms})"
 
 
 def id_number(key: str) -> int:
@@ -58,7 +59,7 @@ class Receipt:
     createdAt: str
     run: str
 
-    def as_json(self) -> bytes:
+    def as_json(self) -> "builtins.bytes":
         """The manifest file."""
         return json.dumps(asdict(self), indent=2).encode() + b"\n"
 

@@ -6,7 +6,6 @@ to which everything is settled; docs/adr/0002-positions-and-fence.md tells why i
 """
 
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -82,6 +81,6 @@ def rows_for_object(model: type[Model], window: int, after: int, fence_position:
         The rows, oldest first.
     """
     settled = model._default_manager.filter(position__lte=fence_position)
-    window_starts: Sequence[int] = settled.order_by("-position").values_list("position", flat=True)[window - 1 : window]
+    window_starts = settled.order_by("-position").values_list("position", flat=True)[window - 1 : window]
     first = min(window_starts[0], after + 1) if window_starts else 0
     return settled.filter(position__gte=first).order_by("position")

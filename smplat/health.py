@@ -58,7 +58,7 @@ def _check_migrations() -> None:
 
 def _check_broker() -> None:
     with current_app.connection_for_write(connect_timeout=2) as broker:
-        broker.ensure_connection(max_retries=1, interval_start=0.1, timeout=2)
+        broker.ensure_connection(max_retries=1, interval_start=1, timeout=2)
     folder = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("data_folder_in")
     if folder and not os.access(folder, os.W_OK):
         raise PermissionError("the broker's folder cannot be written")

@@ -3,9 +3,10 @@
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
-_MAKERS = {
+_MAKERS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(60),
     "CHECKOUT_API_KEY": lambda: secrets.token_urlsafe(32),
     "DJANGO_SUPERUSER_PASSWORD": lambda: secrets.token_urlsafe(12),

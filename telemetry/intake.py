@@ -3,10 +3,11 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django.db import connection
+from django.db.models import TextField
 from psycopg import sql
 
 from telemetry.bodies import problem_of
@@ -132,11 +133,12 @@ def _workflow_texts(event: Row, guardrail: Row) -> dict[str, tuple[str, Any]]:
 
 
 def _text(model: type[TelemetryEvent], column: str, name: str, value: Any) -> str | None:
-    definition = model._meta.get_field(column)
+    definition = cast("TextField[str | None, str | None]", model._meta.get_field(column))
+    limit = definition.max_length or 0
     if value is None and definition.null:
         return None
-    if not isinstance(value, str) or len(value) > definition.max_length or not (value or definition.null):
-        raise Refused(name, f"must be a text of at most {definition.max_length} characters")
+    if not isinstance(value, str) or len(value) > limit or not (value or definition.null):
+        raise Refused(name, f"must be a text of at most {limit} characters")
     return value
 
 
@@ -196,10 +198,9 @@ def _insert_statement(model: type[TelemetryEvent]) -> sql.Composed:
     the same ids wait for each other in one order, so that they cannot deadlock.
     """
     fields = [field for field in model._meta.concrete_fields if field.name != "position"]
-    columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
+    columns = sql.SQL(", ").join([sql.Identifier(field.attname) for field in fields])
     typed = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(field.column), sql.SQL(field.db_type(connection) or ""))
-        for field in fields
+        [sql.SQL(f"{{}} {field.db_type(connection)}").format(sql.Identifier(field.attname)) for field in fields]
     )
     return sql.SQL(
         "INSERT INTO {table} (position, {columns}) SELECT position, {columns} FROM ("
@@ -211,4 +212,6 @@ def _insert_statement(model: type[TelemetryEvent]) -> sql.Composed:
     )
 
 
-_INSERTS = {model: _insert_statement(model) for model in (QuickOrderEvent, GuardrailWorkflowEvent)}
+_INSERTS: dict[type[TelemetryEvent], sql.Composed] = {
+    model: _insert_statement(model) for model in (QuickOrderEvent, GuardrailWorkflowEvent)
+}

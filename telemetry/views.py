@@ -1,7 +1,5 @@
 """The two public capture routes."""
 
-from typing import ClassVar
-
 from django.conf import settings
 from rest_framework import status
 from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
@@ -30,9 +28,9 @@ class TooLarge(APIException):
 class CaptureView(APIView):
     """Captures storefront telemetry: one event, an array of events, or NDJSON."""
 
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = [AllowAny]
-    throttle_classes: ClassVar = [CaptureThrottle]
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = (CaptureThrottle,)
     models: tuple[type[TelemetryEvent], ...] = (QuickOrderEvent, GuardrailWorkflowEvent)
 
     def post(self, request: Request) -> Response:

@@ -58,3 +58,13 @@ def staff_with(db):
         return client
 
     return make
+
+
+@pytest.fixture
+def eager_tasks():
+    """Run background tasks at once, in the process that queues them."""
+    from smplat.celery import app
+
+    app.conf.task_always_eager = True
+    yield
+    app.conf.task_always_eager = False

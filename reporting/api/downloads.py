@@ -1,13 +1,11 @@
 """Downloads: what the jobs made, and the files of a ``file://`` lake."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from rest_framework import status
 from rest_framework.exceptions import APIException
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -27,7 +25,7 @@ class NothingYet(APIException):
 class ArtifactView(APIView):
     """Streams the object of a feed's last successful run."""
 
-    permission_classes: ClassVar[list[type[BasePermission]]] = [Operator]
+    permission_classes = (Operator,)
     required_permission = "reporting.export_data"
     feed: Feed = FEEDS["quick_order"]
 

@@ -1,12 +1,11 @@
 """REST endpoints of telemetry: window exports, and the workflow summary."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpResponseBase
 from django.utils import timezone
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -24,7 +23,7 @@ _MOST_DIGITS = 9
 class WindowExportView(APIView):
     """Streams a telemetry feed's window as NDJSON, oldest first."""
 
-    permission_classes: ClassVar[list[type[BasePermission]]] = [KeyOrOperator]
+    permission_classes = (KeyOrOperator,)
     feed: Feed = FEEDS["quick_order"]
 
     @property
@@ -53,7 +52,7 @@ class WindowExportView(APIView):
 class WorkflowSummaryView(APIView):
     """Sums up the newest guardrail workflow events."""
 
-    permission_classes: ClassVar[list[type[BasePermission]]] = [KeyOrOperator]
+    permission_classes = (KeyOrOperator,)
     required_permission = "telemetry.view_guardrailworkflowevent"
 
     def get(self, request: Request) -> Response:

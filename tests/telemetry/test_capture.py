@@ -1,8 +1,12 @@
 """The capture routes, as storefronts use them."""
 
 import json
+import threading
+import uuid
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
@@ -12,7 +16,7 @@ GENERAL, QUICK_ORDER = "/api/telemetry", "/api/telemetry/quick-order"
 
 
 def post(client: APIClient, body, route: str = GENERAL, content_type: str = "application/json"):
-    content = body if isinstance(body, (str, bytes)) else json.dumps(body)
+    content = json.dumps(body) if isinstance(body, dict | list) else body
     return client.generic("POST", route, content, content_type=content_type)
 
 
@@ -47,3 +51,250 @@ class TestOneEvent:
             "breached",
         )
         assert (row.provider_id, row.provider_name, row.source) == ("provider-viralhub", "ViralHub", "admin")
+
+    def test_a_missing_time_is_the_servers(self, stranger):
+        before = timezone.now()
+
+        post(stranger, quick_order_event(recordedAt=None))
+
+        assert before <= QuickOrderEvent.objects.get().recorded_at <= timezone.now()
+
+    def test_an_id_that_is_no_uuid_maps_to_the_same_uuid_every_time(self, stranger):
+        event = quick_order_event(id="evt_1731052800000_a1b2c3")
+
+        answers = [post(stranger, event).json() for _ in range(2)]
+
+        assert [answer["accepted"] for answer in answers] == [1, 0]
+        row = QuickOrderEvent.objects.get()
+        assert row.event_id.version == 5
+        assert row.event["id"] == "evt_1731052800000_a1b2c3"
+
+    def test_an_upper_case_uuid_is_the_same_event(self, stranger):
+        event = quick_order_event()
+        post(stranger, event)
+
+        answer = post(stranger, {**event, "id": event["id"].upper()})
+
+        assert answer.json()["duplicates"] == 1
+
+    def test_the_platform_comes_from_the_metadata_where_the_guardrail_names_none(self, stranger):
+        post(stranger, quick_order_event(guardrail=None, metadata={"platformType": "instagram"}))
+
+        assert QuickOrderEvent.objects.get().platform_context == "instagram"
+
+    def test_the_first_arrival_wins(self, stranger):
+        event = quick_order_event()
+        post(stranger, event)
+
+        post(stranger, {**event, "productTitle": "Another title"}, QUICK_ORDER)
+
+        assert QuickOrderEvent.objects.get().product_title == "TikTok Momentum"
+
+
+@pytest.mark.django_db
+class TestBatches:
+    def test_an_array_is_stored_in_its_order_by_one_statement(self, stranger, django_assert_num_queries):
+        events = [quick_order_event() for _ in range(50)] + [workflow_event() for _ in range(50)]
+
+        with django_assert_num_queries(1):
+            answer = post(stranger, events)
+
+        assert answer.json()["accepted"] == 100
+        stored = QuickOrderEvent.objects.order_by("position").values_list("event_id", flat=True)
+        assert [str(event_id) for event_id in stored] == [event["id"] for event in events[:50]]
+
+    @pytest.mark.parametrize("content_type", ["application/x-ndjson", "text/plain", "application/json"])
+    def test_ndjson_is_read_whatever_type_the_client_names(self, stranger, content_type):
+        lines = "\n".join(json.dumps(quick_order_event()) for _ in range(3)) + "\n"
+
+        assert post(stranger, lines, content_type=content_type).json()["accepted"] == 3
+
+    def test_a_copy_within_the_batch_is_a_duplicate(self, stranger):
+        event = quick_order_event()
+
+        answer = post(stranger, [event, event, quick_order_event()]).json()
+
+        assert (answer["accepted"], answer["duplicates"]) == (2, 1)
+
+    def test_foreign_names_are_counted_as_ignored(self, stranger):
+        events = [quick_order_event(), quick_order_event(name="guardrail.alert"), workflow_event(name="x.y")]
+
+        answer = post(stranger, events).json()
+
+        assert (answer["accepted"], answer["ignored"]) == (1, 2)
+
+    def test_bad_events_are_reported_by_index_and_good_ones_stored(self, stranger):
+        events = [quick_order_event(), quick_order_event(id=None), "text", quick_order_event(), workflow_event(name=7)]
+
+        answer = post(stranger, events).json()
+
+        assert answer["accepted"] == 2
+        assert [item["index"] for item in answer["rejected"]] == [1, 2, 4]
+        assert [item["error"].partition(":")[0] for item in answer["rejected"]] == ["id", "event", "name"]
+
+
+BAD_FIELDS = [
+    ("id", 7, "id"),
+    ("id", "", "id"),
+    ("id", "x" * 201, "id"),
+    ("recordedAt", "yesterday", "recordedAt"),
+    ("recordedAt", "2026-11-08T08:04:48", "recordedAt"),
+    ("recordedAt", "1969-12-31T23:59:59Z", "recordedAt"),
+    ("recordedAt", "2200-01-01T00:00:00Z", "recordedAt"),
+    ("recordedAt", "0001-01-01T00:00:00+23:59", "recordedAt"),
+    ("recordedAt", 1731052800000, "recordedAt"),
+    ("metadata", [1], "metadata"),
+    ("metadata", {"deep": {"nul": "a\x00b"}}, "metadata.deep.nul"),
+    ("metadata", {"a\x00b": 1}, "metadata.a?b"),
+    ("metadata", {"long": "x" * 10_001}, "metadata.long"),
+    ("guardrail", "tiktok", "guardrail"),
+    ("guardrail", {"platformSlug": 7}, "guardrail.platformSlug"),
+    ("sessionId", "x" * 201, "sessionId"),
+    ("productId", {"a": 1}, "productId"),
+    ("productTitle", ["a"], "productTitle"),
+]
+BAD_TEXTS = [
+    ('{"metadata": {"n": NaN}}', "metadata.n"),
+    ('{"metadata": {"n": -Infinity}}', "metadata.n"),
+    ('{"metadata": {"n": 1e999}}', "metadata.n"),
+    ('{"metadata": {"n": 9223372036854775808}}', "metadata.n"),
+    ('{"metadata": {"n": 1' + "0" * 5_000 + "}}", "metadata.n"),
+    ('{"metadata": {"n": 1e300}}', "metadata.n"),
+    (r'{"metadata": {"s": "\ud800"}}', "metadata.s"),
+    (r'{"metadata": {"\udfff": 1}}', "metadata.?"),
+    (b'{"metadata": {"s": "\xff\xfe"}}', "metadata.s"),
+    ('{"metadata": {"d": ' + "[" * 40 + "]" * 40 + "}}", "metadata.d" + "[0]" * 30),
+]
+
+
+@pytest.mark.django_db
+class TestBadInput:
+    @pytest.mark.parametrize(("field", "value", "named"), BAD_FIELDS)
+    def test_a_bad_field_is_named(self, stranger, field, value, named):
+        answer = post(stranger, quick_order_event(**{field: value}))
+
+        assert answer.status_code == 400
+        assert list(answer.json()) == [named]
+
+    @pytest.mark.parametrize(("field", "value", "named"), BAD_FIELDS)
+    def test_in_a_batch_it_spoils_its_event_alone(self, stranger, field, value, named):
+        answer = post(stranger, [quick_order_event(), quick_order_event(**{field: value})])
+
+        assert answer.status_code == 202
+        assert answer.json()["accepted"] == 1
+        assert [item["error"].partition(": ")[0] for item in answer.json()["rejected"]] == [named]
+
+    @pytest.mark.parametrize(("text", "named"), BAD_TEXTS)
+    def test_what_no_json_column_can_hold_spoils_its_event_alone(self, stranger, text, named):
+        good = json.dumps(quick_order_event())
+        content = text if isinstance(text, bytes) else text.encode()
+        bad = good[:-1].encode() + b", " + content[1:]
+
+        answer = post(stranger, b"[" + good.replace("tiktok", "x").encode() + b"," + bad + b"]")
+
+        assert answer.status_code == 202
+        assert [item["error"].partition(": ")[0] for item in answer.json()["rejected"]] == [named]
+
+    def test_an_event_nested_beyond_the_parser_spoils_itself_alone(self, stranger):
+        deep = '{"id": "a", "name": "quick_order.start", "metadata": ' + "[" * 100_000 + "]" * 100_000 + "}"
+
+        answer = post(stranger, f"[{json.dumps(quick_order_event())}, {deep}]")
+
+        assert answer.json()["accepted"] == 1
+        assert answer.json()["rejected"] == [{"index": 1, "error": "event: nested past 32 levels"}]
+
+    def test_alone_it_is_refused(self, stranger):
+        assert post(stranger, '{"a":' * 100_000 + "1" + "}" * 100_000).status_code == 400
+
+    @pytest.mark.parametrize("action", [None, "", 5, "x" * 101])
+    def test_a_workflow_event_needs_its_action(self, stranger, action):
+        answer = post(stranger, workflow_event(workflowAction=action))
+
+        assert answer.json() == {"workflowAction": ["must be a text of at most 100 characters"]}
+
+    @pytest.mark.parametrize("body", ["", "   ", "[]", "{", "nonsense", "\x00", "[1, 2", "a\nb\n"])
+    def test_a_body_that_holds_no_event_is_refused(self, stranger, body):
+        assert post(stranger, body).status_code == 400
+
+    @pytest.mark.parametrize("body", ["7", "null", '"text"', "NaN"])
+    def test_a_body_that_is_no_object_is_refused(self, stranger, body):
+        assert list(post(stranger, body).json()) == ["event"]
+
+    def test_a_body_over_the_limit_is_too_large(self, stranger, settings):
+        settings.TELEMETRY_MAX_BODY_BYTES = 1_024
+
+        assert post(stranger, [quick_order_event() for _ in range(10)]).status_code == 413
+
+    def test_more_than_a_thousand_events_are_too_many(self, stranger):
+        assert post(stranger, [{"name": "x"}] * 1_001).status_code == 413
+
+    def test_an_unknown_media_type_is_refused_with_the_known_ones(self, stranger):
+        answer = post(stranger, "<a/>", content_type="application/xml")
+
+        assert answer.status_code == 415
+        assert "application/x-ndjson" in answer.json()["detail"]
+
+    def test_the_quick_order_route_takes_quick_orders_alone(self, stranger):
+        answer = post(stranger, [quick_order_event(), workflow_event()], QUICK_ORDER).json()
+        assert (answer["accepted"], answer["ignored"]) == (1, 1)
+
+        assert post(stranger, [workflow_event()], QUICK_ORDER).status_code == 400
+
+
+class TestAccess:
+    @pytest.mark.django_db
+    def test_the_throttle_refuses_the_request_over_the_limit(self, stranger, settings):
+        settings.TELEMETRY_THROTTLE = 3
+        statuses = [post(stranger, quick_order_event()).status_code for _ in range(4)]
+
+        # The counters start anew with each minute of the clock, which may turn within the four requests.
+        assert statuses in ([202, 202, 202, 429], [202] * 4)
+        if statuses[-1] == 202:
+            statuses = [post(stranger, quick_order_event()).status_code for _ in range(4)]
+            assert 429 in statuses
+
+    def test_a_listed_origin_may_post_and_another_may_not(self, stranger, settings):
+        settings.CORS_ALLOWED_ORIGINS = ["https://shop.example"]
+        answers = {
+            origin: stranger.options(
+                GENERAL,
+                headers={
+                    "Origin": origin,
+                    "Access-Control-Request-Method": "POST",
+                    "Access-Control-Request-Headers": "content-type",
+                },
+            )
+            for origin in ("https://shop.example", "https://evil.example")
+        }
+
+        assert answers["https://shop.example"]["Access-Control-Allow-Origin"] == "https://shop.example"
+        assert "Access-Control-Allow-Origin" not in answers["https://evil.example"]
+
+    def test_reading_the_capture_route_is_a_json_405(self, stranger):
+        answer = stranger.get(GENERAL)
+
+        assert (answer.status_code, list(answer.json())) == (405, ["detail"])
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRacingClients:
+    def test_an_event_posted_by_many_at_once_is_stored_once(self):
+        events = [quick_order_event() for _ in range(40)]
+        received: list[dict] = []
+
+        def client(seed: int) -> None:
+            # Every client sends the same events in an order of its own, which is where deadlocks would come from.
+            mixed = sorted(events, key=lambda event: uuid.uuid5(uuid.NAMESPACE_OID, f"{seed}{event['id']}"))
+            for start in range(0, len(mixed), 10):
+                received.append(post(APIClient(), mixed[start : start + 10]).json())
+            connection.close()
+
+        threads = [threading.Thread(target=client, args=(seed,)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert QuickOrderEvent.objects.count() == 40
+        assert sum(answer["accepted"] for answer in received) == 40
+        assert sum(answer["duplicates"] for answer in received) == 7 * 40
