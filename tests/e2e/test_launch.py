@@ -1,0 +1,150 @@
+"""`make run`: what it prints, what it survives, and that it ends."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+import smplat.demo
+from tests.e2e.desk import API_KEY, PASSWORD, ROOT, Desk, free_port, wait_for
+from tests.factories import quick_order_event
+
+pytestmark = pytest.mark.xdist_group("desk")
+SAMPLES = Path(smplat.demo.__file__).with_name("telemetry-events.ndjson")
+
+
+def launch_again(desk: Desk, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "smplat.launch"],
+        env=desk.environment | changes,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+class TestARunningDesk:
+    def test_it_prints_address_sign_in_and_key(self, desk):
+        assert desk.url in desk.output
+        assert "admin" in desk.output
+        assert PASSWORD in desk.output
+        assert API_KEY in desk.output
+
+    def test_it_is_ready(self, desk):
+        assert httpx.get(f"{desk.url}/readyz").json()["status"] == "ready"
+
+    def test_the_samples_of_eight_clients_are_stored_once_each(self, desk):
+        bodies = SAMPLES.read_text(encoding="utf-8").splitlines()
+        statuses: list[int] = []
+
+        def client() -> None:
+            with httpx.Client(base_url=desk.url, timeout=30) as http:
+                for body in bodies:
+                    for route in ["/api/telemetry"] + ["/api/telemetry/quick-order"] * ('"quick_order.' in body):
+                        headers = {"Content-Type": "application/json"}
+                        statuses.append(http.post(route, content=body.encode(), headers=headers).status_code)
+
+        threads = [threading.Thread(target=client) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert set(statuses) == {202}
+        sent = {event["id"] for event in map(json.loads, bodies) if event["name"].startswith("quick_order.")}
+        with desk.client() as http:
+            answer = http.get("/api/telemetry/quick-order/export")
+        exported = [json.loads(line)["id"] for line in answer.text.splitlines()]
+        assert sent <= set(exported)
+        assert len(exported) == len(set(exported)) == int(answer.headers["X-Quick-Order-Events"])
+
+    def test_a_second_start_on_the_same_folder_says_so(self, desk):
+        result = launch_again(desk, PORT=str(free_port()))
+
+        assert result.returncode == 1
+        assert "an instance is running on" in result.stderr
+        assert "choose another VAR_DIR" in result.stderr
+
+    def test_a_port_that_is_taken_is_named(self, desk, tmp_path):
+        result = launch_again(desk, VAR_DIR=str(tmp_path / "var"))
+
+        assert result.returncode == 1
+        assert f"PORT {desk.port} is taken" in result.stderr
+
+    def test_a_folder_that_cannot_be_written_is_named(self, desk, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+
+        result = launch_again(desk, VAR_DIR=str(tmp_path / "file" / "var"))
+
+        assert result.returncode == 1
+        assert "cannot be written" in result.stderr
+
+    def test_a_bad_setting_is_named(self, desk, tmp_path):
+        result = launch_again(desk, VAR_DIR=str(tmp_path / "var"), LAKE_URI="nonsense")
+
+        assert result.returncode == 1
+        assert "SMPLAT cannot start: LAKE_URI" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+class TestAWorkerKilledInMidRun:
+    def test_the_run_is_closed_as_failed_and_the_next_one_succeeds(self, desk):
+        httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
+        operator = desk.operator()
+
+        def state(path: str) -> str:
+            page = operator.get(path).text
+            return next(s for s in ("queued", "running", "succeeded", "failed") if f"desk-state-{s}" in page)
+
+        with desk.database() as writer:
+            # An unfinished writer holds the run at its fence, so that it is in the middle when the worker dies.
+            writer.execute("LOCK TABLE telemetry_quickorderevent IN ROW EXCLUSIVE MODE")
+            killed = desk.start_run(operator)
+            wait_for(lambda: state(killed) == "running")
+            worker = desk.worker()
+            worker.kill()
+            wait_for(lambda: (revived := desk.worker()) and revived.pid != worker.pid)
+            following = desk.start_run(operator)
+            wait_for(lambda: state(following) == "running")
+            assert state(killed) == "failed"
+
+        wait_for(lambda: state(following) == "succeeded")
+        assert "The process of this run ended before the run did" in operator.get(killed).text
+        operator.close()
+
+
+class TestTheEnd:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_ends_every_process_and_the_data_stays(self, tmp_path, number):
+        desk = Desk(tmp_path / "var").start()
+        event = quick_order_event()
+        httpx.post(f"{desk.url}/api/telemetry", json=event).raise_for_status()
+
+        assert desk.stop(number) == 0
+        assert desk.processes() == []
+
+        desk.start()
+        with desk.client() as http:
+            exported = http.get("/api/telemetry/quick-order/export").text
+        desk.stop()
+        assert json.loads(exported)["id"] == event["id"]
+        assert desk.processes() == []
+
+    def test_made_credentials_stay_the_same_over_a_restart(self, tmp_path):
+        desk = Desk(tmp_path / "var", DJANGO_SUPERUSER_PASSWORD="", CHECKOUT_API_KEY="")
+        announced = []
+        for _ in range(2):
+            desk.start()
+            desk.stop()
+            announced.append(
+                [line for line in desk.output.splitlines() if "Password" in line or "API key" in line][-2:]
+            )
+
+        assert announced[0] == announced[1]
+        assert (tmp_path / "var" / "secrets.json").stat().st_mode & 0o077 == 0

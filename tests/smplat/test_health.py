@@ -1,0 +1,89 @@
+"""Liveness, readiness, metrics and errors outside of views."""
+
+import pytest
+
+from smplat import health
+from tests.factories import quick_order_event
+
+
+@pytest.mark.django_db
+class TestReadiness:
+    def test_it_is_ready_when_everything_answers(self, client):
+        answer = client.get("/readyz")
+
+        assert answer.status_code == 200, answer.json()
+        assert answer.json() == {
+            "status": "ready",
+            "database": "ok",
+            "migrations": "ok",
+            "broker": "ok",
+            "storage": "ok",
+        }
+
+    def test_it_names_a_lake_that_cannot_be_written(self, client, tmp_path):
+        (tmp_path / "lake").write_text("a file is in the way")
+
+        answer = client.get("/readyz")
+
+        assert (answer.status_code, answer.json()["storage"]) == (503, "failed")
+        assert answer.json()["database"] == "ok"
+
+    def test_it_names_missing_migrations(self, client, monkeypatch):
+        from django.db.migrations.executor import MigrationExecutor
+
+        monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *args: ["one"])
+
+        assert client.get("/readyz").json()["migrations"] == "failed"
+
+    def test_it_names_a_broker_that_is_not_there(self, client, monkeypatch):
+        from kombu import Connection
+
+        monkeypatch.setattr(
+            health.current_app, "connection_for_write", lambda **options: Connection("redis://127.0.0.1:9/0")
+        )
+
+        assert client.get("/readyz").json()["broker"] == "failed"
+
+    def test_it_tells_no_secrets(self, client, tmp_path):
+        (tmp_path / "lake").write_text("a file is in the way")
+
+        assert str(tmp_path) not in client.get("/readyz").content.decode()
+
+
+def test_the_process_is_alive_without_a_database(client):
+    assert client.get("/healthz").json() == {"status": "alive"}
+
+
+@pytest.mark.django_db
+def test_metrics_count_what_became_of_events(client, stranger):
+    stranger.post("/api/telemetry", [quick_order_event(), quick_order_event(id=None)], format="json")
+
+    text = client.get("/metrics").content.decode()
+
+    assert 'smplat_capture_events_total{outcome="accepted"}' in text
+    assert 'smplat_capture_events_total{outcome="rejected"}' in text
+
+
+class TestErrors:
+    @pytest.mark.parametrize("path", ["/api/nothing", "/api/v1/nothing?x=%00", "/lake/"])
+    def test_an_unknown_api_path_is_a_json_404(self, client, path):
+        answer = client.get(path)
+
+        assert (answer.status_code, list(answer.json())) == (404, ["detail"])
+
+    def test_an_unknown_page_is_a_page(self, client):
+        answer = client.get("/nothing")
+
+        assert answer.status_code == 404
+        assert b"<h1>Not found</h1>" in answer.content
+
+    def test_a_defect_is_a_json_500_without_its_traceback(self, stranger, monkeypatch):
+        from telemetry import views
+
+        monkeypatch.setattr(views, "capture", lambda *args: 1 / 0)
+        stranger.raise_request_exception = False
+
+        answer = stranger.post("/api/telemetry", quick_order_event(), format="json")
+
+        assert (answer.status_code, list(answer.json())) == (500, ["detail"])
+        assert "ZeroDivisionError" not in answer.content.decode()

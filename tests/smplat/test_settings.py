@@ -1,0 +1,122 @@
+"""Settings: what stops a start, and what it says."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = {
+    "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNO",
+    "DATABASE_URL": "postgresql://smplat:a-password@127.0.0.1:1/smplat",
+    "PATH": os.environ["PATH"],
+    "PUBLIC_BASE_URL": "https://desk.example",
+}
+READ = "from smplat import settings; print(getattr(settings, {name!r}))"
+
+
+def start(tmp_path: Path, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a fresh process under just these settings."""
+    return subprocess.run(
+        [sys.executable, *command],
+        env={**GOOD, "VAR_DIR": str(tmp_path), **changes},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SECRET_KEY", "short", "at least 50 random characters"),
+        ("SECRET_KEY", "", "at least 50 random characters"),
+        ("CHECKOUT_API_KEY", "changeme", "a weak key"),
+        ("CHECKOUT_API_KEY", "long-enough-key,short", "a weak key"),
+        ("PORT", "99999", "a whole number from 1 to 65535"),
+        ("DEBUG", "maybe", "neither true nor false"),
+        ("DATABASE_URL", "mysql://a@b/c", "postgresql://"),
+        ("REDIS_URL", "http://127.0.0.1", "redis://"),
+        ("LAKE_URI", "ftp://x/y", "s3://bucket/key nor file:///absolute/path"),
+        ("LAKE_URI", "file://relative/path", "s3://bucket/key nor file:///absolute/path"),
+        ("QUICK_ORDER_EXPORT_BUCKET", "s3://bucket", "not a bucket name"),
+        ("QUICK_ORDER_EXPORT_S3_PREFIX", "telemetry", "QUICK_ORDER_EXPORT_BUCKET is not"),
+        ("GUARDRAIL_WORKFLOW_EXPORT_STATUS_S3_URI", "bucket/key", "neither s3://"),
+        ("SLACK_WEBHOOK_URL", "hooks.example", "an absolute URL"),
+        ("EXPORT_URL_EXPIRY_SECONDS", "604801", "from 60 to 604800"),
+        ("CORS_ALLOWED_ORIGINS", "https://a.example,b.example", "'b.example' is not an origin"),
+        ("CORS_ALLOWED_ORIGINS", "https://a.example/path", "is not an origin"),
+        ("PUBLIC_BASE_URL", "http://desk.example", "must start with https://"),
+        ("ALLOWED_HOSTS", "*", "name the hosts"),
+        ("TELEMETRY_THROTTLE", "-1", "from 0 to"),
+        ("TELEMETRY_MAX_BODY_BYTES", "1e6", "a whole number"),
+        ("TELEMETRY_RETENTION_DAYS", "0", "from 1 to"),
+        ("WEB_CONCURRENCY", "2", "needs REDIS_URL"),
+        ("LOG_LEVEL", "LOUD", "not one of DEBUG, INFO, WARNING, ERROR"),
+    ],
+)
+def test_a_bad_value_stops_the_start_and_is_named(tmp_path, name, value, says):
+    result = start(tmp_path, "manage.py", "check", **{name: value})
+
+    assert result.returncode != 0
+    assert result.stderr.startswith(f"SMPLAT cannot start: {name}: ")
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_every_bad_value_is_reported_at_once(tmp_path):
+    result = start(tmp_path, "manage.py", "check", PORT="x", LOG_LEVEL="y")
+
+    assert "PORT: " in result.stderr
+    assert "LOG_LEVEL: " in result.stderr
+
+
+def test_a_webhooks_secret_stays_out_of_the_error(tmp_path):
+    result = start(tmp_path, "manage.py", "check", SLACK_WEBHOOK_URL="hooks.example/services/the-secret")
+
+    assert "the-secret" not in result.stderr
+
+
+@pytest.mark.parametrize("base_url", ["https://desk.example", "http://127.0.0.1:8000"])
+def test_the_deployment_check_is_clean(tmp_path, base_url):
+    result = start(tmp_path, "manage.py", "check", "--deploy", "--fail-level", "WARNING", PUBLIC_BASE_URL=base_url)
+
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "value"),
+    [
+        (
+            {"CHECKOUT_API_KEY": " key-number-one , key-number-two "},
+            "CHECKOUT_API_KEYS",
+            "['key-number-one', 'key-number-two']",
+        ),
+        ({"LAKE_URI": "s3://lake/shop/"}, "LAKE_URI", "s3://lake/shop"),
+        ({"TELEMETRY_THROTTLE": ""}, "TELEMETRY_THROTTLE", "600"),
+        ({}, "TELEMETRY_MAX_BODY_BYTES", "1048576"),
+        ({"REDIS_URL": "redis://127.0.0.1/0"}, "CELERY_BROKER_URL", "redis://127.0.0.1/0"),
+    ],
+)
+def test_a_good_value_is_taken(tmp_path, changes, name, value):
+    result = start(tmp_path, "-c", READ.format(name=name), **changes)
+
+    assert result.stdout.strip() == value, result.stderr
+
+
+def test_an_export_goes_to_its_own_bucket_where_one_is_set(tmp_path):
+    result = start(
+        tmp_path,
+        "-c",
+        READ.format(name="EXPORT_TARGETS"),
+        LAKE_URI="s3://lake",
+        QUICK_ORDER_EXPORT_BUCKET="shop-telemetry",
+        QUICK_ORDER_EXPORT_S3_PREFIX="/live/",
+    )
+
+    assert "root_uri='s3://shop-telemetry/live'" in result.stdout
+    assert "status_uri='s3://lake/quick-order-export-status.json'" in result.stdout
+    assert "root_uri='s3://lake'" in result.stdout
