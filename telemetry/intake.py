@@ -1,25 +1,22 @@
-"""Normalise, deduplicate and store captured events: the only place that writes the telemetry tables."""
+"""Normalise captured events, and have them stored once each."""
 
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import orjson
-from django.db import connection
 from django.db.models import TextField
-from psycopg import sql
 
+from telemetry import store
 from telemetry.bodies import problem_of
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
+from telemetry.store import Row
 
 # Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
 _CLIENT_IDS = uuid.UUID("6f1d3c52-8f0e-5a4b-9d57-1c2f6b0a7e94")
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 QUICK_ORDER_NAMES = frozenset(QuickOrderEvent.Name.values)
-
-Row = dict[str, Any]
 
 
 class Refused(ValueError):
@@ -71,7 +68,7 @@ def capture(events: list[Any], models: tuple[type[TelemetryEvent], ...]) -> Inta
         except Refused as refused:
             intake.rejected[index] = refused
     if rows:
-        intake.accepted = _insert(rows)
+        intake.accepted = store.insert(rows)
         intake.duplicates = sum(map(len, rows.values())) - intake.accepted
     return intake
 
@@ -176,42 +173,3 @@ def _recorded_at(value: Any, received_at: datetime) -> datetime:
     if not _EARLIEST <= moment < _LATEST:
         raise Refused("recordedAt", "must lie between 1970 and 2200")
     return moment
-
-
-def _insert(rows: dict[type[TelemetryEvent], list[Row]]) -> int:
-    """Insert ``rows`` in one statement and return how many were new."""
-    # Every writer inserts into the tables in the same order, so that two of them cannot wait for each other.
-    models = sorted(rows, key=lambda model: model._meta.db_table)
-    names = [sql.Identifier(model._meta.model_name or "") for model in models]
-    parts = [sql.SQL("{} AS ({})").format(name, _INSERTS[model]) for name, model in zip(names, models, strict=True)]
-    counts = [sql.SQL("(SELECT count(*) FROM {})").format(name) for name in names]
-    statement = sql.SQL("WITH {} SELECT {}").format(sql.SQL(", ").join(parts), sql.SQL(" + ").join(counts))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [orjson.dumps(rows[model]).decode() for model in models])
-        return int(cursor.fetchone()[0])
-
-
-def _insert_statement(model: type[TelemetryEvent]) -> sql.Composed:
-    """The INSERT of a JSON array of rows, of which those with a known id are left out.
-
-    Positions are drawn in the client's order, before the rows are sorted by id. The sort makes concurrent writers of
-    the same ids wait for each other in one order, so that they cannot deadlock.
-    """
-    fields = [field for field in model._meta.concrete_fields if field.name != "position"]
-    columns = sql.SQL(", ").join([sql.Identifier(field.attname) for field in fields])
-    typed = sql.SQL(", ").join(
-        [sql.SQL(f"{{}} {field.db_type(connection)}").format(sql.Identifier(field.attname)) for field in fields]
-    )
-    return sql.SQL(
-        "INSERT INTO {table} (position, {columns}) SELECT position, {columns} FROM ("
-        "SELECT nextval(pg_get_serial_sequence({name}, 'position')) AS position, sent.* "
-        "FROM jsonb_to_recordset(%s::jsonb) AS sent ({typed})) AS numbered "
-        "ORDER BY event_id ON CONFLICT (event_id) DO NOTHING RETURNING 1"
-    ).format(
-        table=sql.Identifier(model._meta.db_table), columns=columns, name=sql.Literal(model._meta.db_table), typed=typed
-    )
-
-
-_INSERTS: dict[type[TelemetryEvent], sql.Composed] = {
-    model: _insert_statement(model) for model in (QuickOrderEvent, GuardrailWorkflowEvent)
-}

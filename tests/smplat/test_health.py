@@ -87,3 +87,19 @@ class TestErrors:
 
         assert (answer.status_code, list(answer.json())) == (500, ["detail"])
         assert "ZeroDivisionError" not in answer.content.decode()
+
+    def test_a_database_that_is_away_is_a_503_that_may_be_repeated(self, stranger, monkeypatch):
+        from django.db import OperationalError
+
+        from telemetry import views
+
+        def fail(*args):
+            raise OperationalError("connection to server at 10.0.0.1 failed")
+
+        monkeypatch.setattr(views, "capture", fail)
+
+        answer = stranger.post("/api/telemetry", quick_order_event(), format="json")
+
+        assert answer.status_code == 503
+        assert answer["Retry-After"] == "5"
+        assert "10.0.0.1" not in answer.content.decode()
