@@ -19,6 +19,7 @@ from tests.factories import quick_order_event
 _CLIENTS = 8
 _SECONDS = 8.0
 _BATCH = 100
+_HEAD = "POST /api/telemetry HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 _INSERT = """INSERT INTO telemetry_quickorderevent
 (event_id, recorded_at, metadata, event, session_id, event_name, product_id, product_title, platform_context)
 VALUES (gen_random_uuid(), now(), '{metadata}', '{event}', 'qos_1ppgnt', 'quick_order.start', 'prod_tt_boost',
@@ -73,15 +74,12 @@ async def _send_all(port: int, batch: int) -> tuple[int, float]:
 async def _client(port: int, batch: int, deadline: float) -> int:
     """Post on one connection until the deadline; a raw socket costs little next to the server that is measured."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    template = json.dumps(
-        [quick_order_event(id="{id}") for _ in range(batch)] if batch > 1 else quick_order_event(id="{id}")
-    )
-    parts = template.split("{id}")
+    one = quick_order_event(id="{id}")
+    parts = json.dumps([one] * batch if batch > 1 else one).split("{id}")
     sent = 0
     while time.monotonic() < deadline:
         body = "".join(part + str(uuid.uuid4()) for part in parts[:-1]) + parts[-1]
-        head = f"POST /api/telemetry HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body.encode())
+        writer.write(f"{_HEAD}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         answer = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", answer.lower())
         content = await reader.readexactly(int(length[1])) if length else b""

@@ -4,7 +4,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-import httpx
 import psutil
 
 from bench.ratio import Ratio

@@ -10,5 +10,7 @@ class ReportingConfig(AppConfig):
     verbose_name = "Reporting"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from reporting import checks  # noqa: F401
+        """Register the system checks and the metrics."""
+        from reporting import checks, metrics  # noqa: F401
+
+        metrics.register()

@@ -74,8 +74,8 @@ def _close_dead_run(feed_key: str) -> int:
     return ExportRun.objects.filter(feed=feed_key, state=State.RUNNING).update(
         state=State.FAILED,
         finished_at=timezone.now(),
-        error="The process of this run ended before the run did. Nothing is lost: the next run starts where the last "
-        "successful one ended.",
+        error="The process of this run, or its database session, ended before the run did. Nothing is lost: "
+        "the next run starts where the last successful one ended.",
     )
 
 

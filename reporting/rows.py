@@ -50,7 +50,7 @@ def _wait_for(writers: dict[str, int], table: str, patience: timedelta) -> None:
     while under_way:
         if time.monotonic() > deadline:
             backends = ", ".join(str(pid) for pid in sorted(under_way.values()))
-            raise FenceTimeout(f"{table} is held back by unfinished writers (database process {backends})")
+            raise FenceTimeout(f"the table {table} is held back by unfinished writers (database process {backends})")
         time.sleep(_POLL_SECONDS)
         still_there = _writers(table)
         under_way = {transaction: pid for transaction, pid in under_way.items() if transaction in still_there}

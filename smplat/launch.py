@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import socket
 import sys
 import time
@@ -75,6 +76,8 @@ def _run(var_dir: Path) -> None:
     django.setup()
     _check_port(settings.PORT)
     user, password = _prepare(made["DJANGO_SUPERUSER_PASSWORD"])
+    if settings.WEB_CONCURRENCY > 1:
+        _share_metrics(var_dir / "metrics")
     supervisor = Supervisor(_children(settings.PORT, settings.WEB_CONCURRENCY))
     supervisor.start()
     try:
@@ -84,6 +87,13 @@ def _run(var_dir: Path) -> None:
     finally:
         print("Stopping.", flush=True)  # noqa: T201
         supervisor.stop()
+
+
+def _share_metrics(folder: Path) -> None:
+    """Have the web processes write their counters to a folder, from which each of them can tell all."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def _check_port(port: int) -> None:

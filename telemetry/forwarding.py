@@ -7,8 +7,6 @@ import httpx
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from telemetry.tasks import forward
-
 logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 10.0
 
@@ -17,25 +15,37 @@ def queue(content: bytes, content_type: str) -> None:
     """Queue ``content`` to be forwarded, where an endpoint is set; never fails the capture that calls it."""
     if not settings.TELEMETRY_ENDPOINT:
         return
+    from telemetry.tasks import forward
+
     try:
         forward.delay(base64.b64encode(content).decode(), content_type)
     except (OperationalError, OSError) as error:
         logger.warning("A telemetry body is not forwarded, the broker cannot be reached: %s", type(error).__name__)
 
 
+class TryAgain(RuntimeError):
+    """The endpoint did not take the body, but may take it later."""
+
+
 def send(content: bytes, content_type: str) -> None:
     """Post ``content`` to ``TELEMETRY_ENDPOINT``; redirects are not followed.
 
+    An answer that will not change (a redirect, or a 4xx but 429) is logged, and the body is given up.
+
     Raises:
-        httpx.HTTPError: the endpoint cannot be reached or does not answer with a 2xx.
+        TryAgain: the endpoint cannot be reached, answers with a 5xx, or asks to be left alone for a while (429).
     """
-    answer = httpx.post(
-        settings.TELEMETRY_ENDPOINT,
-        content=content,
-        headers={"Content-Type": content_type},
-        timeout=_TIMEOUT_SECONDS,
-        follow_redirects=False,
-    )
-    if answer.is_redirect:
-        raise httpx.HTTPStatusError("redirected", request=answer.request, response=answer)
-    answer.raise_for_status()
+    try:
+        answer = httpx.post(
+            settings.TELEMETRY_ENDPOINT,
+            content=content,
+            headers={"Content-Type": content_type},
+            timeout=_TIMEOUT_SECONDS,
+            follow_redirects=False,
+        )
+    except httpx.HTTPError as error:
+        raise TryAgain(f"TELEMETRY_ENDPOINT cannot be reached ({type(error).__name__})") from error
+    if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        raise TryAgain(f"TELEMETRY_ENDPOINT answered {answer.status_code}")
+    if not answer.is_success:
+        logger.error("A telemetry body is given up: TELEMETRY_ENDPOINT answered %s", answer.status_code)

@@ -2,13 +2,14 @@
 
 import base64
 
-import httpx
 from celery import shared_task
+
+from telemetry import forwarding
 
 
 @shared_task(
     name="telemetry.forward",
-    autoretry_for=(httpx.HTTPError,),
+    autoretry_for=(forwarding.TryAgain,),
     max_retries=5,
     retry_backoff=2,
     retry_backoff_max=300,
@@ -16,6 +17,4 @@ from celery import shared_task
 )
 def forward(encoded: str, content_type: str) -> None:
     """Forward one request body, given in Base64, to ``TELEMETRY_ENDPOINT``."""
-    from telemetry import forwarding
-
     forwarding.send(base64.b64decode(encoded), content_type)

@@ -115,7 +115,7 @@ class TestAWorkerKilledInMidRun:
             assert state(killed) == "failed"
 
         wait_for(lambda: state(following) == "succeeded")
-        assert "The process of this run ended before the run did" in operator.get(killed).text
+        assert "The process of this run, or its database session, ended before the run did" in operator.get(killed).text
         operator.close()
 
 

@@ -28,7 +28,7 @@ class TestCrashedRuns:
 
         dead.refresh_from_db()
         assert dead.state == "failed"
-        assert dead.error.startswith("The process of this run ended before the run did.")
+        assert dead.error.startswith("The process of this run, or its database session, ended before the run did.")
 
     def test_the_next_claim_closes_it_as_well(self):
         dead, following = request(), request()

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, transaction
 
-from reporting import exports, lake, slack
+from reporting import exports, lake
 from reporting.feeds import FEEDS
 from reporting.models import Checkpoint, ExportRun
 from reporting.receipts import id_sum_sql, manifest_uri
@@ -19,6 +19,7 @@ from smplat.settings import ExportTarget
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event, workflow_event
+from tests.fakes import Reply, fake_server
 
 QUICK_ORDER = FEEDS["quick_order"]
 BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
@@ -102,7 +103,7 @@ class TestSuccess:
         store(2)
         result = run()
 
-        answer = client.get(urlsplit(result.status["downloadUrl"]).path)
+        answer = client.get(urlsplit((result.status or {})["downloadUrl"]).path)
 
         assert answer.getvalue() == content(result.object_uri)
 
@@ -125,7 +126,7 @@ class TestSuccess:
         assert checkpoint.position == QuickOrderEvent.objects.order_by("-position")[0].position
         assert first.checkpoint_before is None
         assert second.checkpoint_before == first.checkpoint_after
-        assert sorted(first.checkpoint_after) == ["cursor", "position", "rows", "updatedAt"]
+        assert sorted(first.checkpoint_after or {}) == ["cursor", "position", "rows", "updatedAt"]
 
     def test_to_s3(self, s3, settings):
         settings.EXPORT_TARGETS = {"quick_order": ExportTarget("s3://lake/shop", "s3://lake/status.json", "", "")}
@@ -259,33 +260,25 @@ class TestNoSuccess:
 @pytest.mark.django_db(transaction=True)
 class TestSlack:
     @pytest.fixture
-    def told(self, settings, monkeypatch) -> list[str]:
-        """What was posted to Slack."""
-        messages: list[str] = []
-        target = ExportTarget(settings.LAKE_URI, f"{settings.LAKE_URI}/s.json", "", "https://hooks.example/secret")
-        settings.EXPORT_TARGETS = {"quick_order": target}
-        monkeypatch.setattr(slack.httpx, "post", lambda url, **options: self.answer(messages, options["json"]["text"]))
-        return messages
-
-    status = 200
-
-    def answer(self, messages, text):
-        import httpx
-
-        messages.append(text)
-        return httpx.Response(self.status, request=httpx.Request("POST", "https://hooks.example"))
+    def told(self, settings):
+        """A stand-in for Slack, to which the settings point."""
+        with fake_server() as server:
+            webhook = f"{server.url}/services/secret"
+            target = ExportTarget(settings.LAKE_URI, f"{settings.LAKE_URI}/s.json", "", webhook)
+            settings.EXPORT_TARGETS = {"quick_order": target}
+            yield server
 
     def test_it_hears_of_success_and_of_skipped_runs(self, told):
         run()
         store(2)
         run()
 
-        assert "skipped" in told[0]
-        assert "there are no events" in told[0]
-        assert "2 rows exported" in told[1]
+        assert "skipped" in told.texts[0]
+        assert "there are no events" in told.texts[0]
+        assert "2 rows exported" in told.texts[1]
 
     def test_its_failure_is_logged_on_the_run_and_does_not_fail_it(self, told, caplog):
-        self.status = 500
+        told.usual = Reply(500)
         store(1)
 
         result = run()

@@ -173,12 +173,12 @@ class TestStart:
         assert (run.state, run.trigger, str(run.requested_by)) == ("succeeded", "operator", "operator")
 
     def test_a_broker_that_is_down_is_explained(self, operator, monkeypatch):
-        from reporting import pages
+        from reporting.tasks import export_requested
 
         def fail(*args):
             raise OSError("no broker")
 
-        monkeypatch.setattr(pages.export_requested, "delay", fail)
+        monkeypatch.setattr(export_requested, "delay", fail)
 
         answer = operator.post(START, follow=True)
 

@@ -2,7 +2,12 @@
 
 import pytest
 
-from smplat import health
+from reporting import exports
+from reporting.feeds import FEEDS
+from reporting.models import ExportRun
+from smplat.celery import app
+from telemetry.intake import capture
+from telemetry.models import QuickOrderEvent
 from tests.factories import quick_order_event
 
 
@@ -38,9 +43,7 @@ class TestReadiness:
     def test_it_names_a_broker_that_is_not_there(self, client, monkeypatch):
         from kombu import Connection
 
-        monkeypatch.setattr(
-            health.current_app, "connection_for_write", lambda **options: Connection("redis://127.0.0.1:9/0")
-        )
+        monkeypatch.setattr(app, "connection_for_write", lambda **options: Connection("redis://127.0.0.1:9/0"))
 
         assert client.get("/readyz").json()["broker"] == "failed"
 
@@ -62,6 +65,19 @@ def test_metrics_count_what_became_of_events(client, stranger):
 
     assert 'smplat_capture_events_total{outcome="accepted"}' in text
     assert 'smplat_capture_events_total{outcome="rejected"}' in text
+
+
+@pytest.mark.django_db
+def test_metrics_tell_how_fresh_each_feed_is(client):
+    exports.perform(exports.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+    capture([quick_order_event() for _ in range(3)], (QuickOrderEvent,))
+    exports.perform(exports.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+
+    text = client.get("/metrics").content.decode()
+
+    assert 'smplat_export_rows{feed="quick_order"} 3.0' in text
+    assert 'smplat_export_last_duration_seconds{feed="quick_order"}' in text
+    assert 'smplat_export_newest_row_age_seconds{feed="quick_order"}' in text
 
 
 class TestErrors:

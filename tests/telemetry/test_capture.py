@@ -99,11 +99,12 @@ class TestBatches:
         events = [quick_order_event() for _ in range(50)] + [workflow_event() for _ in range(50)]
         statements: list[bytes] = []
         execute = psycopg.Cursor.execute
-        monkeypatch.setattr(
-            psycopg.Cursor,
-            "execute",
-            lambda self, *args, **options: (statements.append(args[0]), execute(self, *args, **options))[1],
-        )
+
+        def record(cursor, statement, *args, **options):
+            statements.append(statement)
+            return execute(cursor, statement, *args, **options)
+
+        monkeypatch.setattr(psycopg.Cursor, "execute", record)
 
         with django_assert_num_queries(0):
             answer = post(stranger, events)

@@ -1,45 +1,25 @@
 """Forwarding of captured bodies to the analytics endpoint."""
 
-import http.server
 import json
-import threading
 
-import httpx
 import pytest
 
 from telemetry import forwarding
 from tests.factories import quick_order_event
+from tests.fakes import Reply, fake_server
 
 
 @pytest.fixture
-def endpoint():
-    """A small HTTP server that records bodies and answers with the status in ``endpoint.status``."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            content = self.rfile.read(int(self.headers["Content-Length"]))
-            self.server.received.append((self.headers["Content-Type"], content))
-            self.send_response(self.server.status)
-            self.send_header("Location", "ftp://127.0.0.1/")
-            self.end_headers()
-
-        def log_message(self, *args):
-            """Stay silent."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.received, server.status = [], 200
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def endpoint(settings):
+    """The analytics endpoint, to which the settings point."""
+    with fake_server() as server:
+        settings.TELEMETRY_ENDPOINT = f"{server.url}/events"
+        yield server
 
 
 @pytest.fixture
-def forwarded(settings, endpoint, eager_tasks):
-    """Run queued forwards at once, as the worker would a moment later."""
-    settings.TELEMETRY_ENDPOINT = f"http://127.0.0.1:{endpoint.server_port}/events"
+def forwarded(endpoint, eager_tasks):
+    """The endpoint, to which queued bodies go at once, as from the worker a moment later."""
     return endpoint
 
 
@@ -49,14 +29,14 @@ def test_the_whole_body_goes_on_with_its_content_type(stranger, forwarded):
 
     stranger.generic("POST", "/api/telemetry", body, content_type="text/plain")
 
-    assert forwarded.received == [("text/plain", body.encode())]
+    assert [(heard.headers["Content-Type"], heard.body) for heard in forwarded.heard] == [("text/plain", body.encode())]
 
 
 @pytest.mark.django_db
 def test_the_quick_order_route_does_not_forward_its_copies(stranger, forwarded):
     stranger.post("/api/telemetry/quick-order", quick_order_event(), format="json")
 
-    assert forwarded.received == []
+    assert forwarded.heard == []
 
 
 @pytest.mark.django_db
@@ -73,11 +53,26 @@ def test_an_unreachable_broker_does_not_fail_the_capture(stranger, monkeypatch, 
     assert "broker" in caplog.text
 
 
-@pytest.mark.parametrize("status", [302, 400, 500])
-def test_a_refusal_or_a_redirect_is_an_error_that_the_task_retries(settings, endpoint, status):
-    settings.TELEMETRY_ENDPOINT = f"http://127.0.0.1:{endpoint.server_port}/events"
-    endpoint.status = status
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_answer_that_may_change_is_tried_again(endpoint, status):
+    endpoint.usual = Reply(status, headers={"Location": "ftp://127.0.0.1/"})
 
-    with pytest.raises(httpx.HTTPError):
+    with pytest.raises(forwarding.TryAgain, match=str(status)):
         forwarding.send(b"{}", "application/json")
-    assert len(endpoint.received) == 1
+
+
+@pytest.mark.parametrize("status", [302, 400, 404])
+def test_a_refusal_or_a_redirect_is_given_up_at_once(endpoint, status, caplog):
+    endpoint.usual = Reply(status, headers={"Location": "ftp://127.0.0.1/"})
+
+    forwarding.send(b"{}", "application/json")
+
+    assert len(endpoint.heard) == 1
+    assert f"answered {status}" in caplog.text
+
+
+def test_an_endpoint_that_is_not_there_is_tried_again(settings):
+    settings.TELEMETRY_ENDPOINT = "http://127.0.0.1:9/"
+
+    with pytest.raises(forwarding.TryAgain, match="ConnectError"):
+        forwarding.send(b"{}", "application/json")

