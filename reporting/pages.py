@@ -51,6 +51,11 @@ def stylesheet(request: HttpRequest) -> str:
     return static("reporting/desk.css")
 
 
+def is_on_reports(request: HttpRequest) -> bool:
+    """Whether the sidebar marks the reports page as the one on show; the runs below it have an entry of their own."""
+    return request.path == "/admin/reports"
+
+
 def may_view(request: HttpRequest) -> bool:
     """Whether the sidebar shows the operator pages to the user."""
     return _user(request).has_perm(VIEW)

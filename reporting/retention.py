@@ -4,7 +4,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from reporting.feeds import WINDOW_FEEDS
-from reporting.models import Checkpoint, ExportRun
+from reporting.models import AutomationRun, Checkpoint, ExportRun, SlackMessage
 from reporting.shapes import model_of
 
 _BATCH = 1_000
@@ -14,7 +14,8 @@ def apply() -> int:
     """Delete expired telemetry and runs; return how many telemetry rows went.
 
     A row goes when it arrived more than ``TELEMETRY_RETENTION_DAYS`` ago, lies before its feed's window and is held
-    by an object of the lake. A run goes when it is as old, unless it is the newest successful one of its feed.
+    by an object of the lake. A run goes when it is as old, unless it is the newest successful one of its feed; so do
+    Slack messages and automation runs.
     """
     received_before = timezone.now() - settings.TELEMETRY_RETENTION
     deleted = 0
@@ -27,6 +28,8 @@ def apply() -> int:
         before = min(window[0], checkpoint.position + 1)
         while batch := rows.prune(before, received_before, _BATCH):  # type: ignore[attr-defined]
             deleted += batch
+    SlackMessage.objects.filter(created_at__lt=received_before).delete()
+    AutomationRun.objects.filter(ran_at__lt=received_before).delete()
     kept = [run.pk for run in ExportRun.objects.newest_success_of_each_feed()]
     ExportRun.objects.filter(created_at__lt=received_before).exclude(pk__in=kept).delete()
     return deleted

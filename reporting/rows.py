@@ -6,7 +6,7 @@ to which everything is settled; docs/adr/0002-positions-and-fence.md tells why i
 """
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -42,6 +42,39 @@ def fence(model: type[Model], patience: timedelta) -> int:
         position, is_called = cursor.fetchone()
     _wait_for(_writers(table), table, patience)
     return position if is_called else 0
+
+
+def settled_before(model: type[Model]) -> datetime:
+    """Return a time before which no row of ``model`` can appear any more; waits for nobody.
+
+    Holds for rows whose time was taken by :func:`write_time`, or by ``clock_timestamp()`` within their INSERT: a writer
+    that is under way has begun before it took its time, and one that is not seen here takes a later time than the
+    statement's own. It relies on the database server's clock not being set back.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT least(statement_timestamp(), min(activity.xact_start)) FROM pg_locks"
+            " JOIN pg_stat_activity AS activity USING (pid)"
+            " WHERE locktype = 'relation' AND relation = %s::regclass AND mode = 'RowExclusiveLock' AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND pid <> pg_backend_pid()",
+            [model._meta.db_table],
+        )
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
+def write_time(model: type[Model]) -> datetime:
+    """Announce the current transaction as a writer of ``model``, and return the database's time after that.
+
+    A row that carries this time cannot appear before what :func:`settled_before` has returned. The lock is the one
+    that INSERT takes; it keeps no other writer waiting.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(model._meta.db_table)))
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
 
 
 def _wait_for(writers: dict[str, int], table: str, patience: timedelta) -> None:

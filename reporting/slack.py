@@ -1,13 +1,36 @@
 """Messages to Slack's incoming webhooks."""
 
 import logging
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 3
+# Slack asks for seconds; a longer wait than this is rubbish, which must not silence a channel for days.
+_LONGEST_RETRY_AFTER = timedelta(hours=1)
+#: Statuses by which Slack refuses the message itself; anything else may pass, or be mended by another webhook.
+_REFUSALS = frozenset({400, 413})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a message.
+
+    Attributes:
+        problem: what went wrong; None when Slack took the message.
+        retry_after: how long Slack asks to be left alone, where it does.
+        is_refusal: whether Slack refuses this very message, so that it would refuse it again.
+    """
+
+    problem: str | None = None
+    retry_after: timedelta | None = None
+    is_refusal: bool = False
 
 
 def escape(text: str) -> str:
@@ -18,29 +41,60 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def post(webhook: str, text: str) -> str | None:
+def one_line(text: str) -> str:
+    """``text`` escaped and on one line, so that it cannot pretend to be another line of the message."""
+    return escape(" ".join(text.split()))
+
+
+def link(url: str, label: str) -> str:
+    """A link with ``label``, both unescaped; the label alone where ``url`` is not http(s).
+
+    Without that rule an address such as ``!channel`` would become a ping. White space and the characters that end an
+    address or a link are percent-encoded.
+    """
+    if not re.match(r"https?://", url, re.IGNORECASE):
+        return one_line(label)
+    # Everything printable in ASCII is safe but `"<>\^`{|}` and the space, which no URL may hold (RFC 3986, section 2).
+    address = quote(url, safe="!#$%&'()*+,/:;=?@[]~")
+    return f"<{escape(address)}|{one_line(label)}>"
+
+
+def post(webhook: str, text: str, attempts: int = _ATTEMPTS, patience: float = _TIMEOUT_SECONDS) -> Answer:
     """Post ``text`` to ``webhook``; never raises for what Slack or the network do.
 
     Args:
         webhook: the incoming webhook's URL; it is a secret and is never logged.
         text: the message in Slack's markup, its variable parts escaped.
-
-    Returns:
-        None when Slack took the message, else what went wrong.
+        attempts: how often to try while Slack cannot be reached.
+        patience: how many seconds to wait for an answer.
     """
-    attempts = Retrying(
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_exponential_jitter(initial=0.5, max=4),
+    retrying = Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(multiplier=0.5, max=4),
         retry=retry_if_exception_type(httpx.TransportError),
         reraise=True,
     )
+    timeout = httpx.Timeout(patience, connect=_TIMEOUT_SECONDS)
     try:
-        answer = attempts(httpx.post, webhook, json={"text": text}, timeout=_TIMEOUT_SECONDS, follow_redirects=False)
-    except httpx.HTTPError as error:
-        problem = f"Slack could not be reached ({type(error).__name__})"
-    else:
-        if answer.is_success:
-            return None
-        problem = f"Slack answered {answer.status_code}"
-    logger.warning("%s", problem)
-    return problem
+        answer = _read(retrying(httpx.post, webhook, json={"text": text}, timeout=timeout, follow_redirects=False))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        answer = Answer(f"Slack could not be reached ({type(error).__name__})")
+    if answer.problem:
+        logger.warning("%s", answer.problem)
+    return answer
+
+
+def _read(response: httpx.Response) -> Answer:
+    if response.is_success:
+        return Answer()
+    return Answer(
+        problem=f"Slack answered {response.status_code}",
+        retry_after=_retry_after(response.headers.get("Retry-After", "")),
+        is_refusal=response.status_code in _REFUSALS,
+    )
+
+
+def _retry_after(seconds: str) -> timedelta | None:
+    if not re.fullmatch(r"[0-9]{1,9}", seconds):
+        return None
+    return min(timedelta(seconds=int(seconds)), _LONGEST_RETRY_AFTER)

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from reporting import claims, exports, retention
+from reporting import automation, claims, exports, outbox, retention
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 
@@ -29,3 +29,15 @@ def close_crashed_runs() -> None:
 def apply_retention() -> None:
     """Prune what is old."""
     retention.apply()
+
+
+@shared_task(name="reporting.deliver_slack")
+def deliver_slack() -> None:
+    """Post the messages to Slack that are due."""
+    outbox.deliver()
+
+
+@shared_task(name="reporting.alert_on_providers")
+def alert_on_providers() -> None:
+    """Look for providers that breach their guardrails, and tell Slack."""
+    automation.run()

@@ -30,6 +30,16 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "deliver slack": {
+        "task": "reporting.deliver_slack",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "provider automation alerts": {
+        "task": "reporting.alert_on_providers",
+        "schedule": crontab(minute=25),
+        "options": {"expires": 1_500},
+    },
     "retention": {"task": "reporting.apply_retention", "schedule": crontab(hour=3, minute=40)},
 }
 

@@ -72,9 +72,9 @@ class Environment:
     def url(self, name: str, default: str = "", schemes: tuple[str, ...] = ("http", "https")) -> str:
         """An absolute URL with a host. The value itself stays out of the error: it may carry a secret."""
         value = self.text(name, default)
-        if value and not _is_url(value, schemes):
+        if value and not is_url(value, schemes):
             self.refuse(name, f"must be an absolute URL starting with {' or '.join(f'{s}://' for s in schemes)}")
-        return value.rstrip("/")
+        return value
 
     def database_url(self, name: str) -> str:
         """A PostgreSQL URL; a host is not needed, since a Unix socket has none. The value may carry a password."""
@@ -89,18 +89,14 @@ class Environment:
         """A comma-separated list of web origins such as ``https://shop.example``."""
         values = self.words(name)
         for value in values:
-            if not _is_url(value, ("http", "https")) or urlsplit(value).path:
+            if not is_url(value, ("http", "https")) or urlsplit(value).path:
                 self.refuse(name, f"{value!r} is not an origin such as https://shop.example")
         return values
 
     def lake_uri(self, name: str, default: str = "") -> str:
         """``s3://bucket/key`` or ``file:///absolute/path``."""
         value = self.text(name, default).rstrip("/")
-        parts = urlsplit(value)
-        allowed = (parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc)) or (
-            parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
-        )
-        if value and not allowed:
+        if value and not is_lake_uri(value):
             self.refuse(name, f"{value!r} is neither s3://bucket/key nor file:///absolute/path")
         return value
 
@@ -112,7 +108,16 @@ class Environment:
         return value
 
 
-def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+def is_lake_uri(value: str) -> bool:
+    """Whether ``value`` is ``s3://bucket/key`` or ``file:///absolute/path``."""
+    parts = urlsplit(value)
+    if parts.scheme == "s3":
+        return _BUCKET.fullmatch(parts.netloc) is not None
+    return parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+
+
+def is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    """Whether ``value`` is an absolute URL with one of ``schemes`` and a host."""
     try:
         parts = urlsplit(value)
         return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)

@@ -4,6 +4,7 @@ An invalid or contradictory value stops the start with the setting's name and wh
 """
 
 import os
+from base64 import b64decode
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -39,27 +40,33 @@ if any(len(key) < 8 or key.lower() in {"changeme", "password"} for key in CHECKO
 # --- Addresses --------------------------------------------------------------------------------------------------------
 
 PORT = _env.whole("PORT", 8000, 1, 65535)
-PUBLIC_BASE_URL = _env.url("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}")
+PUBLIC_BASE_URL = _env.url("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 _public = urlsplit(PUBLIC_BASE_URL)
 _is_https = _public.scheme == "https"
 if not DEBUG and not _is_https and _public.hostname not in LOOPBACK_HOSTS:
     _env.refuse("PUBLIC_BASE_URL", "must start with https:// unless its host is this machine (127.0.0.1, localhost)")
 
-ALLOWED_HOSTS = _env.words("ALLOWED_HOSTS", tuple(filter(None, {_public.hostname, *LOOPBACK_HOSTS})))
+# The loopback names are always among them: health checks ask there.
+ALLOWED_HOSTS = sorted({*_env.words("ALLOWED_HOSTS", (_public.hostname or "",)), *LOOPBACK_HOSTS})
 if "*" in ALLOWED_HOSTS and not DEBUG:
     _env.refuse("ALLOWED_HOSTS", "'*' lets anyone choose the host; name the hosts, separated by commas")
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 TRUSTED_PROXIES = _env.whole("TRUSTED_PROXIES", 0, 0, 10)
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _is_https
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
+# TLS ends in front of the desk. Only a trusted proxy tells over which scheme a request came; without one, a redirect
+# to https would come back as it went, for ever.
+SECURE_SSL_REDIRECT = _is_https and TRUSTED_PROXIES > 0
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if _is_https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
-# There is no TLS to insist on where the desk listens on the loopback address alone.
-SILENCED_SYSTEM_CHECKS = [] if _is_https else ["security.W004", "security.W008", "security.W012", "security.W016"]
+SILENCED_SYSTEM_CHECKS = [] if SECURE_SSL_REDIRECT else ["security.W008"]
+if not _is_https:
+    # There is no TLS to insist on where the desk listens on the loopback address alone.
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W012", "security.W016"]
 
 # --- Database, broker, cache ------------------------------------------------------------------------------------------
 
@@ -120,6 +127,25 @@ AWS_S3_ENDPOINT_URL = _env.url("AWS_S3_ENDPOINT_URL") or None
 # Signature version 4 lets a presigned URL live for at most seven days.
 EXPORT_URL_EXPIRY = timedelta(seconds=_env.whole("EXPORT_URL_EXPIRY_SECONDS", 86_400, 60, 604_800))
 SLACK_WEBHOOK_URL = _env.url("SLACK_WEBHOOK_URL")
+GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK = _env.url("GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
+PROVIDER_AUTOMATION_SLACK_WEBHOOK = _env.url("PROVIDER_AUTOMATION_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
+GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL = _env.url("GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL")
+ANALYTICS_SEGMENTS_WEBHOOK = _env.url("ANALYTICS_SEGMENTS_WEBHOOK")
+ANALYTICS_GUARDRAIL_WEBHOOK = _env.url("ANALYTICS_GUARDRAIL_WEBHOOK")
+ANALYTICS_WEBHOOK_SECRETS = _env.words("ANALYTICS_WEBHOOK_SECRET")
+INGEST_STAGE_URI = _env.lake_uri("INGEST_STAGE_URI", f"{LAKE_URI}/stage")
+
+
+def _is_signing_secret(secret: str) -> bool:
+    text = secret.removeprefix("whsec_").rstrip("=")
+    try:
+        return 24 <= len(b64decode(text + "=" * (-len(text) % 4), validate=True)) <= 64
+    except ValueError:
+        return False
+
+
+if not all(map(_is_signing_secret, ANALYTICS_WEBHOOK_SECRETS)):
+    _env.refuse("ANALYTICS_WEBHOOK_SECRET", "each secret must be whsec_ and then 24 to 64 random bytes in base64")
 
 
 @dataclass(frozen=True)
@@ -227,6 +253,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["smplat.access.Closed"],
     "NUM_PROXIES": TRUSTED_PROXIES,
+    "EXCEPTION_HANDLER": "smplat.errors.api_error",
 }
 
 LOGGING = {
@@ -251,6 +278,9 @@ UNFOLD = {
     "SITE_SUBHEADER": "Data-lake desk",
     "SITE_URL": "/admin/reports",
     "SITE_SYMBOL": "water",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "sizes": "any", "type": "image/svg+xml", "href": "/static/reporting/favicon.svg"}
+    ],
     "STYLES": ["reporting.pages.stylesheet"],
     "SIDEBAR": {
         "show_all_applications": True,
@@ -262,6 +292,7 @@ UNFOLD = {
                         "title": "Reports",
                         "icon": "monitoring",
                         "link": "/admin/reports",
+                        "active": "reporting.pages.is_on_reports",
                         "permission": "reporting.pages.may_view",
                     },
                     {

@@ -76,6 +76,16 @@ class QuickOrderEvent(TelemetryEvent):
     platform_context = models.TextField(null=True, max_length=200)
 
 
+class WorkflowQuerySet(TelemetryQuerySet):
+    """What the guardrail workflow says of providers."""
+
+    def latest_statuses(self, since: datetime, until: datetime) -> Self:
+        """The event with the newest guardrail status of each provider, of those recorded in the time given."""
+        reports = self.filter(provider_id__isnull=False, guardrail_status__isnull=False)
+        recorded = reports.filter(recorded_at__gt=since, recorded_at__lte=until)
+        return recorded.order_by("provider_id", "-recorded_at", "-position").distinct("provider_id")
+
+
 class GuardrailWorkflowEvent(TelemetryEvent):
     """One action of an operator or an automation in the guardrail workflow."""
 
@@ -87,3 +97,15 @@ class GuardrailWorkflowEvent(TelemetryEvent):
     source = models.TextField(null=True, max_length=64)
     guardrail_platform_slug = models.TextField(null=True, max_length=200)
     guardrail_status = models.TextField(null=True, max_length=64)
+
+    objects = WorkflowQuerySet.as_manager()  # type: ignore[misc]  # the base class's manager, and more
+
+    class Meta(TelemetryEvent.Meta):
+        indexes: ClassVar = [
+            # The provider automation alert worker: the statuses of the last day.
+            models.Index(
+                fields=["recorded_at"],
+                condition=models.Q(provider_id__isnull=False, guardrail_status__isnull=False),
+                name="workflow_statuses_by_time",
+            ),
+        ]

@@ -10,10 +10,18 @@ import tempfile
 from pathlib import Path
 
 API_KEY = "test-key-of-the-storefront"
+# Settings of the developer's own instance, which must not reach into the suite.
+_PREFIXES = ("SLACK_", "QUICK_ORDER_", "GUARDRAIL_", "PROVIDER_", "ONBOARDING_", "ANALYTICS_", "TELEMETRY_") + (
+    "LAKE_URI",
+    "REDIS_URL",
+    "PUBLIC_BASE_URL",
+    "AWS_",
+    "INGEST_",
+)
 
 
 def _prepare() -> None:
-    for name in [name for name in os.environ if name.endswith(("_SLACK_WEBHOOK", "_S3_URI", "_BUCKET"))]:
+    for name in [name for name in os.environ if name.startswith(_PREFIXES)]:
         del os.environ[name]
     root = os.environ.get("SMPLAT_TEST_ROOT")
     if root is None:

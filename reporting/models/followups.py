@@ -1,7 +1,8 @@
 """Guardrail follow-ups of operators, and the state in which they leave a provider."""
 
 import uuid
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Func, Value
@@ -62,13 +63,30 @@ class ProviderGuardrailStatus(models.Model):
         return self.provider_name or self.provider_id
 
 
+class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    """Keys by age."""
+
+    def expired(self, now: datetime) -> Self:
+        """Keys that no longer hold."""
+        return self.filter(created_at__lte=now - IdempotencyKey.LIFETIME)
+
+    def prune(self, now: datetime, limit: int) -> int:
+        """Delete up to ``limit`` expired keys that no other transaction holds; return how many."""
+        oldest = self.expired(now).order_by("created_at").select_for_update(skip_locked=True)[:limit]
+        return self.filter(pk__in=oldest.values("pk")).delete()[0]
+
+
 class IdempotencyKey(models.Model):
     """The answer to a request that carried an ``Idempotency-Key``, kept for 24 hours."""
+
+    LIFETIME = timedelta(hours=24)
 
     key = models.TextField(primary_key=True, max_length=200)
     fingerprint = models.TextField(help_text="SHA-256 of the body that the key came with.")
     answer = models.JSONField(null=True)
     created_at = models.DateTimeField(db_index=True)
+
+    objects = IdempotencyKeyQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.key

@@ -8,6 +8,17 @@ from django.db.models import Func, Value
 from django.utils import timezone
 
 
+class OnboardingJourneyQuerySet(models.QuerySet["OnboardingJourney"]):
+    """Journeys by order."""
+
+    def locked(self, order_id: uuid.UUID) -> "OnboardingJourney":
+        """The journey of an order, made on first sight, held by this transaction until it ends."""
+        # Of several first requests for one order one inserts; the others wait for it and then find its row.
+        self.bulk_create([self.model(order_id=order_id)], ignore_conflicts=True)
+        # Rows that refer to the journey lock its key, which this lock leaves alone.
+        return self.select_for_update(no_key=True).get(order_id=order_id)
+
+
 class OnboardingJourney(models.Model):
     """The way of one order through onboarding."""
 
@@ -15,6 +26,14 @@ class OnboardingJourney(models.Model):
     order_id = models.UUIDField(unique=True)
     order_number = models.TextField(null=True, blank=True, max_length=100)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = OnboardingJourneyQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # The admin's list, newest first.
+            models.Index(fields=["created_at", "id"], name="journeys_by_time"),
+        ]
 
     def __str__(self) -> str:
         return self.order_number or str(self.order_id)
@@ -34,6 +53,10 @@ class OnboardingJourneyEvent(models.Model):
 
     class Meta:
         db_table = "onboarding_journey_events"
+        indexes: ClassVar = [
+            # The admin's list, newest first.
+            models.Index(fields=["occurred_at", "id"], name="journey_events_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event_type} {self.id}"

@@ -69,3 +69,18 @@ def test_old_runs_go_but_the_newest_success_stays():
     retention.apply()
 
     assert [run.pk for run in ExportRun.objects.all()] == [newest.pk]
+
+
+@pytest.mark.django_db
+def test_old_slack_messages_and_automation_runs_go():
+    from reporting.models import AutomationRun, SlackMessage
+
+    for key in ("old", "new"):
+        SlackMessage.objects.create(dedupe_key=key, webhook=SlackMessage.Webhook.FOLLOW_UPS, text="text")
+    AutomationRun.objects.create(ran_at=timezone.now() - OLD, summary={}, metadata={})
+    AutomationRun.objects.create(ran_at=timezone.now(), summary={}, metadata={})
+    SlackMessage.objects.filter(dedupe_key="old").update(created_at=timezone.now() - OLD)
+
+    retention.apply()
+
+    assert (SlackMessage.objects.get().dedupe_key, AutomationRun.objects.count()) == ("new", 1)

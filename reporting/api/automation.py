@@ -1,0 +1,26 @@
+"""REST endpoint of the provider automation: what its runs saw."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from reporting.api.parsing import limit_of
+from reporting.models import AutomationRun
+from reporting.shapes import iso
+from smplat.access import KeyOrOperator
+
+_DEFAULT_LIMIT = 20
+_MOST_RUNS = 100
+
+
+class AutomationHistoryView(APIView):
+    """Lists the runs of the provider automation alert worker, newest first."""
+
+    permission_classes = (KeyOrOperator,)
+    required_permission = "reporting.view_automationrun"
+
+    def get(self, request: Request) -> Response:
+        """Return the newest ``limit`` runs. ``replay`` stays empty: this installation replays no orders."""
+        runs = AutomationRun.objects.newest(limit_of(request, _MOST_RUNS, _DEFAULT_LIMIT))
+        alerts = [{"ranAt": iso(run.ran_at), "summary": run.summary, "metadata": run.metadata} for run in runs]
+        return Response({"alerts": alerts, "replay": []})

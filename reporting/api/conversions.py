@@ -1,0 +1,27 @@
+"""REST endpoint of conversions by experiment and variant."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from reporting import conversions
+from reporting.api.parsing import JsonRenderer, limit_of, text_of
+from smplat.access import KeyOrOperator
+
+_MOST_METRICS, _DEFAULT_METRICS = 100, 25
+_LONGEST_SLUG = 200
+
+
+class ConversionsView(APIView):
+    """Counts orders and journeys by experiment and variant."""
+
+    permission_classes = (KeyOrOperator,)
+    renderer_classes = (JsonRenderer,)
+    required_permission = "reporting.view_pricingexperimentsegment"
+
+    def get(self, request: Request) -> Response:
+        """Return a page of experiments in the order of their slugs; the cursor is the last slug of the page before."""
+        limit = limit_of(request, most=_MOST_METRICS, default=_DEFAULT_METRICS)
+        cursor = text_of(request, "cursor", _LONGEST_SLUG)
+        page = conversions.page(limit, cursor)
+        return Response({"metrics": page.metrics, "cursor": cursor, "nextCursor": page.next_cursor})

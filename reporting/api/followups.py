@@ -1,0 +1,92 @@
+"""REST endpoint of guardrail follow-ups: recording, and the timeline."""
+
+from typing import Any
+
+from rest_framework import status
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from reporting import followups
+from reporting.api.parsing import JsonRenderer, ObjectParser, cursor_of, is_ascending, limit_of, text_of
+from reporting.cursors import Walk
+from reporting.feeds import FEEDS
+from reporting.idempotency import KeyReused
+from reporting.models import ProviderGuardrailStatus
+from reporting.serializers import FOLLOW_UP, validated
+from reporting.shapes import iso
+from smplat.access import KeyOrOperator
+from telemetry.models import GuardrailWorkflowEvent
+from telemetry.summaries import WorkflowActivity
+
+_MOST_ROWS, _DEFAULT_ROWS = 100, 15
+_LONGEST_KEY = 200
+_LONGEST_PROVIDER_ID = 200
+
+
+class Conflict(APIException):
+    """The request contradicts an earlier one."""
+
+    status_code = status.HTTP_409_CONFLICT
+
+
+class FollowUpsView(APIView):
+    """Records guardrail follow-ups, and lists them as a timeline."""
+
+    permission_classes = (KeyOrOperator,)
+    parser_classes = (ObjectParser,)
+    renderer_classes = (JsonRenderer,)
+
+    @property
+    def required_permission(self) -> str:
+        """The permission to add a follow-up or to view them."""
+        return f"reporting.{'add' if self.request.method == 'POST' else 'view'}_guardrailfollowup"
+
+    def post(self, request: Request) -> Response:
+        """Record a follow-up, and return it with the state in which it leaves the provider."""
+        key = _idempotency_key(request)
+        try:
+            recorded = followups.record(validated(FOLLOW_UP, request.data), key)
+        except KeyReused as error:
+            raise Conflict({"Idempotency-Key": [str(error)]}) from error
+        return Response({**recorded, "providerTelemetry": None}, status=status.HTTP_201_CREATED)
+
+    def get(self, request: Request) -> Response:
+        """Return a page of the timeline of one provider, or of all of them."""
+        limit, cursor = limit_of(request, _MOST_ROWS, _DEFAULT_ROWS), cursor_of(request)
+        provider_id = text_of(request, "providerId", _LONGEST_PROVIDER_ID)
+        provider: dict[str, Any] = {"status": None, "providerTelemetry": None}
+        if provider_id is not None:
+            provider = {"status": _status(provider_id), "providerTelemetry": provider_telemetry(provider_id)}
+        within = None if provider_id is None else ("provider_id", provider_id)
+        page = Walk(followups.FEED, is_ascending(request), within).page(limit, cursor)
+        return Response({"entries": page.rows, "nextCursor": page.next_cursor, **provider})
+
+
+def provider_telemetry(provider_id: str) -> dict[str, Any] | None:
+    """What the workflow summary says of one provider, None where the feed's window holds nothing of it."""
+    events = GuardrailWorkflowEvent.objects
+    window = events.newest(FEEDS["guardrail_workflow"].window or 0).values("position")
+    rows = events.filter(position__in=window, provider_id=provider_id).order_by("position")
+    activity = WorkflowActivity(
+        {"workflowAction": action, "providerId": provider_id, "providerName": name, "recordedAt": iso(at)}
+        for action, name, at in rows.values_list("workflow_action", "provider_name", "recorded_at")
+    )
+    for provider in activity.provider_activity():
+        return {name: provider[name] for name in ("totalActions", "lastAction", "lastActionAt")}
+    return None
+
+
+def _status(provider_id: str) -> dict[str, Any]:
+    try:
+        return followups.status_wire(ProviderGuardrailStatus.objects.get(pk=provider_id))
+    except ProviderGuardrailStatus.DoesNotExist as error:
+        raise NotFound({"providerId": [f"There is no follow-up of a provider {provider_id}."]}) from error
+
+
+def _idempotency_key(request: Request) -> str | None:
+    given = request.headers.get("Idempotency-Key")
+    if given is not None and not 1 <= len(given) <= _LONGEST_KEY:
+        raise ValidationError({"Idempotency-Key": [f"Must be a text of 1 to {_LONGEST_KEY} characters."]})
+    return given

@@ -1,0 +1,98 @@
+"""REST endpoints of the ingestion shim, which take the messages of our own webhooks."""
+
+import logging
+
+from django.conf import settings
+from rest_framework import status
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from reporting import ingest, webhooks
+from reporting.api.followups import Conflict
+from reporting.api.parsing import JsonRenderer
+from reporting.feeds import FEEDS, Feed
+from reporting.lake import LakeError
+from telemetry.views import TooLarge
+
+logger = logging.getLogger(__name__)
+MOST_BYTES = 1_048_576
+
+
+class StageAway(APIException):
+    """The stage cannot be used; the message may be repeated."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The warehouse stage cannot be used at the moment. Nothing is lost if the message is sent again."
+
+
+class Sender:
+    """The user of a request that was signed with a known secret: a machine, without a row in the user table."""
+
+    is_authenticated = True
+    is_active = True
+    is_staff = False
+    pk = None
+
+    def __init__(self, message_id: str) -> None:
+        self.message_id = message_id
+
+
+class SignatureAuthentication(BaseAuthentication):
+    """Verifies the signature of a message, by the Standard Webhooks scheme, over the body as it came."""
+
+    def authenticate(self, request: Request) -> tuple[Sender, str]:
+        """Return the message's sender; raise AuthenticationFailed where it is not signed, and TooLarge."""
+        secrets = settings.ANALYTICS_WEBHOOK_SECRETS
+        if not secrets:
+            raise AuthenticationFailed("This endpoint is closed, since ANALYTICS_WEBHOOK_SECRET is not set.")
+        try:
+            return Sender(webhooks.verify(_content(request), request.headers, secrets)), "standard-webhooks"
+        except webhooks.BadSignature as error:
+            raise AuthenticationFailed(str(error)) from error
+
+    def authenticate_header(self, request: Request) -> str:
+        """Name the scheme, which makes the answer to a stranger a 401."""
+        return "StandardWebhooks"
+
+
+class Signed(BasePermission):
+    """Lets in whoever signed the request."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Return whether the request was signed."""
+        return isinstance(request.user, Sender)
+
+
+class IngestView(APIView):
+    """Takes a message of a feed's webhook, and keeps its rows on the warehouse stage."""
+
+    authentication_classes = (SignatureAuthentication,)
+    permission_classes = (Signed,)
+    renderer_classes = (JsonRenderer,)
+    feed: Feed = FEEDS["guardrail_followups"]
+
+    def post(self, request: Request) -> Response:
+        """Write the rows in warehouse shape, once per message, and say where."""
+        try:
+            accepted = ingest.accept(self.feed, request.user.message_id, _content(request))
+        except ingest.Unmappable as error:
+            raise ValidationError({error.path: [error.problem]}) from error
+        except ingest.TooManyRows as error:
+            raise TooLarge(str(error)) from error
+        except ingest.OtherContent as error:
+            raise Conflict(str(error)) from error
+        except LakeError as error:
+            logger.error("A message for the stage is not kept: %s", error)
+            raise StageAway from error
+        answer = {"status": "accepted", "rows": accepted.rows, "object": accepted.key}
+        return Response(answer, status=status.HTTP_202_ACCEPTED)
+
+
+def _content(request: Request) -> bytes:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
+        raise TooLarge(f"The body is larger than {MOST_BYTES} bytes.")
+    return bytes(request._request.body)

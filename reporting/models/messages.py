@@ -1,0 +1,84 @@
+"""The outbox of Slack, and what is known about each of Slack's channels."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.db import models
+from django.utils import timezone
+
+
+class SlackMessageQuerySet(models.QuerySet["SlackMessage"]):
+    """Messages by what is to be done with them."""
+
+    def due(self, webhooks: Collection[str], now: datetime) -> Self:
+        """Messages to ``webhooks`` that may be posted at ``now``, the one that waits longest first."""
+        waiting = self.filter(state=SlackMessage.State.WAITING, webhook__in=webhooks)
+        return waiting.filter(next_attempt_at__lte=now).order_by("next_attempt_at", "id")
+
+    def give_up(self, created_before: datetime, problem: str) -> int:
+        """Give up waiting messages that are older; return how many those were."""
+        waiting = self.filter(state=SlackMessage.State.WAITING, created_at__lte=created_before)
+        return waiting.update(state=SlackMessage.State.GIVEN_UP, problem=problem)
+
+
+class SlackMessage(models.Model):
+    """One message to Slack, from the transaction that it tells of until Slack took it."""
+
+    class State(models.TextChoices):
+        """The states of a message; the last two are final."""
+
+        WAITING = "waiting"
+        SENT = "sent"
+        GIVEN_UP = "given_up"
+
+    class Webhook(models.TextChoices):
+        """Names of the settings that hold a webhook; the URLs are secrets and stay out of the database."""
+
+        FOLLOW_UPS = "GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK"
+        AUTOMATION = "PROVIDER_AUTOMATION_SLACK_WEBHOOK"
+
+    id = models.BigAutoField(primary_key=True)
+    dedupe_key = models.TextField(unique=True, max_length=200, help_text="What the message tells of, once.")
+    webhook = models.TextField(choices=Webhook, max_length=64)
+    text = models.TextField()
+    state = models.TextField(choices=State, default=State.WAITING, max_length=16)
+    created_at = models.DateTimeField(default=timezone.now)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    attempts = models.IntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True, help_text="What went wrong at the last attempt.")
+
+    objects = SlackMessageQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # The deliverer: the message that waits longest, however many were sent before.
+            models.Index(
+                fields=["next_attempt_at", "id"], condition=models.Q(state="waiting"), name="slack_messages_waiting"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.dedupe_key
+
+
+class SlackChannelQuerySet(models.QuerySet["SlackChannel"]):
+    """Channels by what may be done with them."""
+
+    def open_at(self, now: datetime) -> Self:
+        """Channels to which a message may be posted at ``now``."""
+        return self.filter(opens_at__lte=now)
+
+
+class SlackChannel(models.Model):
+    """When the next message may go to a webhook, whatever the settings that name it; its lock is the right to post."""
+
+    fingerprint = models.TextField(primary_key=True, max_length=64, help_text="SHA-256 of the webhook's URL.")
+    opens_at = models.DateTimeField(default=timezone.now)
+    failures = models.IntegerField(default=0, help_text="Failed attempts since Slack last took a message.")
+
+    objects = SlackChannelQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.fingerprint[:12]
