@@ -77,8 +77,6 @@ def _facts(feed: Feed) -> Iterator[tuple[str, str]]:
 
 
 def _schedule(feed: Feed) -> str:
-    if not feed.is_scheduled:
-        return "none yet"
     minutes = int(feed.interval.total_seconds()) // 60
     return f"minute `{feed.schedule_minutes}` of every hour, as crontab writes it: one run every {minutes} minutes"
 

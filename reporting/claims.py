@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from reporting.endings import announce, close
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 
@@ -33,11 +35,22 @@ def claimed(run: ExportRun) -> Iterator[None]:
     Raises:
         AlreadyRunning: another process holds the feed.
     """
-    with _lock(run.feed) as held:
-        if not held:
-            raise AlreadyRunning(f"another run of {run.feed} is in progress")
-        _close_dead_run(run.feed)
+    with feed_lock(run.feed):
         _start(run)
+        yield
+
+
+@contextmanager
+def feed_lock(feed_key: str) -> Iterator[None]:
+    """Hold a feed for the time of the block, so that no run of it is in progress; close a run whose process died.
+
+    Raises:
+        AlreadyRunning: another process holds the feed.
+    """
+    with _lock(feed_key) as held:
+        if not held:
+            raise AlreadyRunning(f"another run of {feed_key} is in progress")
+        _close_dead_run(feed_key)
         yield
 
 
@@ -62,21 +75,28 @@ def close_crashed_runs() -> int:
             closed += _close_dead_run(feed_key) if held else 0
     forgotten = ExportRun.objects.filter(state=State.QUEUED, created_at__lt=timezone.now() - QUEUE_PATIENCE)
     minutes = int(QUEUE_PATIENCE.total_seconds() // 60)
-    return closed + forgotten.update(
-        state=State.FAILED,
-        finished_at=timezone.now(),
-        error=f"No worker took the run within {minutes} minutes. Is the worker running, and the broker reachable?",
+    return closed + _fail(
+        forgotten,
+        f"No worker took the run within {minutes} minutes. Is the worker running, and the broker reachable?",
     )
 
 
 def _close_dead_run(feed_key: str) -> int:
     """Close the feed's running run; the caller holds the feed's lock, so no process is behind it."""
-    return ExportRun.objects.filter(feed=feed_key, state=State.RUNNING).update(
-        state=State.FAILED,
-        finished_at=timezone.now(),
-        error="The process of this run, or its database session, ended before the run did. Nothing is lost: "
+    return _fail(
+        ExportRun.objects.filter(feed=feed_key, state=State.RUNNING),
+        "The process of this run, or its database session, ended before the run did. Nothing is lost: "
         "the next run starts where the last successful one ended.",
     )
+
+
+def _fail(runs: QuerySet[ExportRun], error: str) -> int:
+    """Close ``runs`` as failed, tell Slack, and return how many they were."""
+    found = list(runs)
+    for run in found:
+        close(run, State.FAILED, error)
+        announce(run)
+    return len(found)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 
 from reporting.feeds import Feed
+from reporting.rows import settled_before
 from reporting.shapes import Row, iso, model_of, wire
 
 _CURSOR = re.compile(
@@ -108,6 +109,9 @@ class Walk:
         return rows.order_by(*(name if self.is_ascending else f"-{name}" for name in order))
 
     def _conditions(self, cursor: Cursor | None) -> Iterator[Any]:
+        if self.is_ascending:
+            # A reader who comes back to where this walk ended must not have passed rows that were still to commit.
+            yield Q(**{f"{self.feed.time_column}__lt": settled_before(model_of(self.feed))})
         if self.within is not None:
             name, value = self.within
             ends = ("lte", "gte") if cursor is None else ("lte" if self.is_ascending else "gte",)

@@ -73,7 +73,10 @@ class Feed:
         window: how many of the newest rows each object holds; None for an incremental feed.
         count_header: the response header that counts the rows of a window export.
         optional_groups: first parts of wire paths whose object is null when all its values are.
-        is_scheduled: whether beat runs its job.
+        setting_prefix: how the names of its job's settings begin.
+        webhook_setting: the setting with the URL of the webhook that takes its rows.
+        checkpoint_name: file name of its checkpoint's copy.
+        webhook_key: the key of the list of rows in a webhook's body; None for a feed that no webhook carries.
     """
 
     key: str
@@ -90,7 +93,15 @@ class Feed:
     window: int | None = None
     count_header: str | None = None
     optional_groups: frozenset[str] = frozenset()
-    is_scheduled: bool = True
+    setting_prefix: str = ""
+    webhook_setting: str = ""
+    checkpoint_name: str = ""
+    webhook_key: str | None = None
+
+    @property
+    def slack_setting(self) -> str:
+        """The setting with the Slack webhook that is told of its runs."""
+        return f"{self.setting_prefix}_SLACK_WEBHOOK"
 
     @property
     def snapshot_name(self) -> str:
@@ -195,6 +206,7 @@ FEEDS: dict[str, Feed] = {
             schedule_minutes="*/30",
             interval=timedelta(minutes=30),
             folder="quick-order",
+            setting_prefix="QUICK_ORDER_EXPORT",
             window=5_000,
             count_header="X-Quick-Order-Events",
         ),
@@ -216,6 +228,7 @@ FEEDS: dict[str, Feed] = {
             schedule_minutes="*/30",
             interval=timedelta(minutes=30),
             folder="guardrail-workflow",
+            setting_prefix="GUARDRAIL_WORKFLOW_EXPORT",
             window=2_000,
             count_header="X-Guardrail-Workflow-Events",
         ),
@@ -231,7 +244,10 @@ FEEDS: dict[str, Feed] = {
             schedule_minutes="15",
             interval=timedelta(hours=1),
             folder="onboarding-segments",
-            is_scheduled=False,
+            setting_prefix="ONBOARDING_EXPORT",
+            webhook_setting="ANALYTICS_SEGMENTS_WEBHOOK",
+            checkpoint_name="onboarding_export_cursor.json",
+            webhook_key="events",
         ),
         Feed(
             key="guardrail_followups",
@@ -246,7 +262,10 @@ FEEDS: dict[str, Feed] = {
             interval=timedelta(hours=1),
             folder="guardrail-followups",
             optional_groups=frozenset({"platformContext"}),
-            is_scheduled=False,
+            setting_prefix="GUARDRAIL_EXPORT",
+            webhook_setting="ANALYTICS_GUARDRAIL_WEBHOOK",
+            checkpoint_name="guardrail_followups_cursor.json",
+            webhook_key="followUps",
         ),
     )
 }

@@ -2,10 +2,10 @@
 
 import uuid
 
-from django.db import connection, transaction
+from django.db import connection
 from psycopg import sql
 
-from reporting import idempotency
+from reporting import digests, idempotency
 from reporting.feeds import FEEDS
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
 from reporting.shapes import Row, iso, wire
@@ -48,7 +48,7 @@ _RECORD = sql.SQL(
 
 
 def record(values: Row, key: str | None = None) -> Row:
-    """Record a follow-up, bring the provider's state up to date, and announce it after the commit.
+    """Record a follow-up, bring the provider's state up to date, and queue its digest for Slack.
 
     Args:
         values: the row's values by the names of :data:`GIVEN_COLUMNS`.
@@ -68,7 +68,8 @@ def _record(values: Row) -> Row:
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, {**values, "follow_up_id": follow_up_id, "pauses": _PAUSES.get(values["action"])})
         provider_name, is_paused, created_at = cursor.fetchone()
-    announce(follow_up_id)
+    # In the same transaction: a committed follow-up always has its digest, with the state that it brought about.
+    digests.queue_followup(follow_up_id)
     status = ProviderGuardrailStatus(
         provider_id=values["provider_id"],
         provider_name=provider_name,
@@ -79,17 +80,6 @@ def _record(values: Row) -> Row:
     )
     entry = wire(FEED, {**values, "follow_up_id": follow_up_id, "created_at": created_at})
     return {"entry": entry, "status": status_wire(status)}
-
-
-def announce(follow_up_id: uuid.UUID) -> None:
-    """Have Slack told of a follow-up once it is committed; a failure is logged and fails nothing."""
-
-    def notify() -> None:
-        from reporting import digests
-
-        digests.queue_followup(follow_up_id)
-
-    transaction.on_commit(notify, robust=True)
 
 
 def status_wire(status: ProviderGuardrailStatus) -> Row:

@@ -34,6 +34,10 @@ class LakeError(OSError):
     """The lake could not be read or written; the message says where and why, without credentials."""
 
 
+class NotThere(LakeError):
+    """There is nothing at a URI; whether it can be reached is not in doubt."""
+
+
 class AtomicFileStorage(FileSystemStorage):
     """A file storage on which a reader sees the old content or the new, and nothing between."""
 
@@ -117,13 +121,22 @@ def read(uri: str) -> Iterator[bytes]:
     """Open ``uri`` and return its content in chunks; an error to open it shows at once, before the first chunk.
 
     Raises:
-        LakeError: there is nothing at ``uri``, or it cannot be read.
+        NotThere: there is nothing at ``uri``.
+        LakeError: it cannot be read.
     """
     try:
         stream = _open(place(uri))
     except (BotoCoreError, ClientError, OSError) as error:
-        raise LakeError(f"cannot read {uri}: {_reason(error)}") from error
+        kind = NotThere if _is_missing(error) else LakeError
+        raise kind(f"cannot read {uri}: {_reason(error)}") from error
     return _chunks(stream)
+
+
+def _is_missing(error: Exception) -> bool:
+    if isinstance(error, ClientError):
+        # A bucket that does not exist is a mistake in the settings, and has a code of its own.
+        return error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}
+    return isinstance(error, FileNotFoundError)
 
 
 def _open(source: Place) -> Any:

@@ -14,6 +14,8 @@ from django.db.models import Model, QuerySet
 from psycopg import sql
 
 _POLL_SECONDS = 0.02
+#: How long an export waits for writers before it gives up.
+FENCE_PATIENCE = timedelta(seconds=60)
 
 
 class FenceTimeout(RuntimeError):

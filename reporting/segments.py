@@ -4,10 +4,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from reporting.feeds import FEEDS
 from reporting.models import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
+from reporting.rows import write_time
 
 FEED = FEEDS["onboarding_segments"]
 #: What the server itself knows of a row, or takes from around the experiment.
@@ -60,7 +60,7 @@ def _known_journey(order_id: UUID, journey_id: UUID) -> OnboardingJourney:
 
 
 def _write(journey: OnboardingJourney, experiments: list[Experiment]) -> list[UUID]:
-    recorded_at = timezone.now()
+    recorded_at = write_time(PricingExperimentSegment)
     events = [
         OnboardingJourneyEvent(
             journey=journey,

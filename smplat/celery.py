@@ -23,7 +23,6 @@ app.conf.beat_schedule = {
             "options": {"expires": 1_500},
         }
         for feed in FEEDS.values()
-        if feed.is_scheduled
     },
     "close crashed runs": {
         "task": "reporting.close_crashed_runs",

@@ -155,7 +155,6 @@ class ExportTarget:
     root_uri: str
     status_uri: str
     workflow_url: str
-    slack_webhook: str
 
 
 def _export_target(prefix: str, status_name: str) -> ExportTarget:
@@ -168,7 +167,6 @@ def _export_target(prefix: str, status_name: str) -> ExportTarget:
         root_uri=root_uri,
         status_uri=_env.lake_uri(f"{prefix}_STATUS_S3_URI", f"{LAKE_URI}/{status_name}"),
         workflow_url=_env.url(f"{prefix}_WORKFLOW_URL"),
-        slack_webhook=_env.url(f"{prefix}_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL,
     )
 
 
@@ -176,6 +174,19 @@ EXPORT_TARGETS = {
     "quick_order": _export_target("QUICK_ORDER_EXPORT", "quick-order-export-status.json"),
     "guardrail_workflow": _export_target("GUARDRAIL_WORKFLOW_EXPORT", "guardrail-workflow-export-status.json"),
 }
+# Copies of the incremental jobs' checkpoints, for other hosts.
+CHECKPOINT_URIS = {
+    "onboarding_segments": _env.lake_uri(
+        "ONBOARDING_EXPORT_CURSOR_S3_URI", f"{LAKE_URI}/onboarding_export_cursor.json"
+    ),
+    "guardrail_followups": _env.lake_uri(
+        "GUARDRAIL_EXPORT_CURSOR_S3_URI", f"{LAKE_URI}/guardrail_followups_cursor.json"
+    ),
+}
+QUICK_ORDER_EXPORT_SLACK_WEBHOOK = _env.url("QUICK_ORDER_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
+GUARDRAIL_WORKFLOW_EXPORT_SLACK_WEBHOOK = _env.url("GUARDRAIL_WORKFLOW_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
+ONBOARDING_EXPORT_SLACK_WEBHOOK = _env.url("ONBOARDING_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
+GUARDRAIL_EXPORT_SLACK_WEBHOOK = _env.url("GUARDRAIL_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 LOCAL_SNAPSHOT_DIR = VAR_DIR / ".telemetry"
 SPOOL_DIR = VAR_DIR / "spool"
 

@@ -18,9 +18,13 @@ def own_var_dir(settings, tmp_path):
     settings.SPOOL_DIR = tmp_path / "spool"
     settings.LOCAL_SNAPSHOT_DIR = tmp_path / ".telemetry"
     settings.EXPORT_TARGETS = {
-        feed: ExportTarget(settings.LAKE_URI, f"{settings.LAKE_URI}/{name}-export-status.json", "", "")
+        feed: ExportTarget(settings.LAKE_URI, f"{settings.LAKE_URI}/{name}-export-status.json", "")
         for feed, name in {"quick_order": "quick-order", "guardrail_workflow": "guardrail-workflow"}.items()
     }
+    settings.CHECKPOINT_URIS = {
+        feed: f"{settings.LAKE_URI}/{feed}-checkpoint.json" for feed in ("onboarding_segments", "guardrail_followups")
+    }
+    settings.INGEST_STAGE_URI = f"{settings.LAKE_URI}/stage"
     cache.clear()
 
 

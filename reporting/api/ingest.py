@@ -1,6 +1,7 @@
 """REST endpoints of the ingestion shim, which take the messages of our own webhooks."""
 
 import logging
+from typing import Any
 
 from django.conf import settings
 from rest_framework import status
@@ -78,7 +79,7 @@ class IngestView(APIView):
     def post(self, request: Request) -> Response:
         """Write the rows in warehouse shape, once per message, and say where."""
         try:
-            accepted = ingest.accept(self.feed, request.user.message_id, _content(request))
+            accepted = ingest.accept(self.feed, _message_id(request), _content(request))
         except ingest.Unmappable as error:
             raise ValidationError({error.path: [error.problem]}) from error
         except ingest.TooManyRows as error:
@@ -86,10 +87,15 @@ class IngestView(APIView):
         except ingest.OtherContent as error:
             raise Conflict(str(error)) from error
         except LakeError as error:
-            logger.error("A message for the stage is not kept: %s", error)
+            logger.exception("A message for the stage is not kept")
             raise StageAway from error
         answer = {"status": "accepted", "rows": accepted.rows, "object": accepted.key}
         return Response(answer, status=status.HTTP_202_ACCEPTED)
+
+
+def _message_id(request: Request) -> str:
+    sender: Any = request.user
+    return str(sender.message_id)
 
 
 def _content(request: Request) -> bytes:

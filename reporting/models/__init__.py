@@ -1,11 +1,17 @@
 """The models of reporting."""
 
+from reporting.models.automation import AutomationRun
+from reporting.models.checkpoint_moves import CheckpointMove
+from reporting.models.destinations import WebhookDestination
 from reporting.models.followups import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus
 from reporting.models.journeys import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
+from reporting.models.messages import SlackChannel, SlackMessage
 from reporting.models.runs import Checkpoint, ExportRun, RunLogLine
 
 __all__ = [
+    "AutomationRun",
     "Checkpoint",
+    "CheckpointMove",
     "ExportRun",
     "GuardrailFollowUp",
     "IdempotencyKey",
@@ -14,4 +20,7 @@ __all__ = [
     "PricingExperimentSegment",
     "ProviderGuardrailStatus",
     "RunLogLine",
+    "SlackChannel",
+    "SlackMessage",
+    "WebhookDestination",
 ]

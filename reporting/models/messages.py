@@ -37,6 +37,10 @@ class SlackMessage(models.Model):
 
         FOLLOW_UPS = "GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK"
         AUTOMATION = "PROVIDER_AUTOMATION_SLACK_WEBHOOK"
+        QUICK_ORDER = "QUICK_ORDER_EXPORT_SLACK_WEBHOOK"
+        WORKFLOW = "GUARDRAIL_WORKFLOW_EXPORT_SLACK_WEBHOOK"
+        SEGMENTS_EXPORT = "ONBOARDING_EXPORT_SLACK_WEBHOOK"
+        FOLLOW_UPS_EXPORT = "GUARDRAIL_EXPORT_SLACK_WEBHOOK"
 
     id = models.BigAutoField(primary_key=True)
     dedupe_key = models.TextField(unique=True, max_length=200, help_text="What the message tells of, once.")

@@ -96,6 +96,11 @@ class ExportRun(models.Model):
         return reverse("run", args=[self.pk])
 
     @property
+    def absolute_url(self) -> str:
+        """The address of the run's page, for people outside of it."""
+        return f"{settings.PUBLIC_BASE_URL}{self.get_absolute_url()}"
+
+    @property
     def definition(self) -> Feed:
         """The declaration of the run's feed."""
         return FEEDS[self.feed]
@@ -140,6 +145,9 @@ class Checkpoint(models.Model):
     cursor = models.DateTimeField(help_text="Time of the last exported row.")
     rows = models.BigIntegerField(help_text="Rows of the run that moved the checkpoint.")
     updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        permissions: ClassVar = [("rewind_checkpoint", "Can rewind a checkpoint, and undo its moves")]
 
     def __str__(self) -> str:
         return f"{self.feed} at {self.position}"

@@ -1,14 +1,16 @@
 """The cursor grammar, and walks over rows that share a timestamp while others are added."""
 
+import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from reporting import cursors, followups, segments
 from reporting.cursors import BadCursor, Cursor, Walk
+from reporting.feeds import FEEDS
 from reporting.models import GuardrailFollowUp, PricingExperimentSegment
 
 EVENTS = "/api/v1/reporting/onboarding/experiment-events"
@@ -231,3 +233,36 @@ def test_times_leave_with_all_their_digits():
     page = Walk(segments.FEED).page(1)
 
     assert page.rows[0]["recordedAt"].endswith(".000000Z")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestALateCommit:
+    def test_an_ascending_walk_does_not_pass_a_writer_that_is_under_way(self):
+        recorded, may_commit = threading.Event(), threading.Event()
+        experiment = {
+            "slug": "spring-offer",
+            "variant_key": "a",
+            "variant_name": None,
+            "is_control": False,
+            "status": "running",
+            "feature_flag_key": None,
+            "assignment_strategy": None,
+        }
+
+        def write() -> None:
+            with transaction.atomic():
+                segments.record(uuid.uuid4(), [experiment])
+                recorded.set()
+                may_commit.wait(30)
+            connection.close()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        recorded.wait(30)
+        segments.record(uuid.uuid4(), [experiment])
+        walk = Walk(FEEDS["onboarding_segments"], is_ascending=True)
+
+        assert walk.page(10).rows == []
+        may_commit.set()
+        writer.join()
+        assert len(walk.page(10).rows) == 2

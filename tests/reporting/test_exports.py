@@ -11,15 +11,14 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, transaction
 
-from reporting import exports, lake
+from reporting import claims, exports, lake, window_export
 from reporting.feeds import FEEDS
-from reporting.models import Checkpoint, ExportRun
+from reporting.models import Checkpoint, ExportRun, SlackMessage
 from reporting.receipts import id_sum_sql, manifest_uri
 from smplat.settings import ExportTarget
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event, workflow_event
-from tests.fakes import Reply, fake_server
 
 QUICK_ORDER = FEEDS["quick_order"]
 BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
@@ -129,7 +128,7 @@ class TestSuccess:
         assert sorted(first.checkpoint_after or {}) == ["cursor", "position", "rows", "updatedAt"]
 
     def test_to_s3(self, s3, settings):
-        settings.EXPORT_TARGETS = {"quick_order": ExportTarget("s3://lake/shop", "s3://lake/status.json", "", "")}
+        settings.EXPORT_TARGETS = {"quick_order": ExportTarget("s3://lake/shop", "s3://lake/status.json", "")}
         store(2)
 
         result = run()
@@ -192,7 +191,7 @@ class TestNoSuccess:
     def test_without_events_the_run_is_skipped_and_nothing_is_written(self, settings):
         result = run()
 
-        assert (result.state, result.error) == ("skipped", "Skipped: there are no events to export.")
+        assert (result.state, result.error) == ("skipped", "Skipped: there is nothing to export.")
         assert files(settings) == []
 
     def test_a_lake_that_cannot_be_written_fails_the_run_and_leaves_the_checkpoint(self, settings, tmp_path):
@@ -216,7 +215,7 @@ class TestNoSuccess:
 
     def test_a_defect_closes_the_run_and_shows_itself(self, monkeypatch):
         store(1)
-        monkeypatch.setattr(exports, "status_json", lambda *args: 1 / 0)
+        monkeypatch.setattr(window_export, "status_json", lambda *args: 1 / 0)
         request = exports.request_run(QUICK_ORDER, ExportRun.Trigger.COMMAND)
 
         with pytest.raises(ZeroDivisionError):
@@ -237,7 +236,7 @@ class TestNoSuccess:
             thread.start()
             thread.join()
 
-        monkeypatch.setattr(exports, "_replace_snapshot", run_another)
+        monkeypatch.setattr(window_export, "_replace_snapshot", run_another)
 
         result = run()
 
@@ -250,7 +249,7 @@ class TestNoSuccess:
     def test_a_run_that_was_closed_meanwhile_cannot_move_the_checkpoint(self, monkeypatch):
         store(1)
         monkeypatch.setattr(
-            exports, "_replace_snapshot", lambda *args: ExportRun.objects.update(state="failed", error="closed")
+            window_export, "_replace_snapshot", lambda *args: ExportRun.objects.update(state="failed", error="closed")
         )
 
         assert run().error == "closed"
@@ -259,33 +258,36 @@ class TestNoSuccess:
 
 @pytest.mark.django_db(transaction=True)
 class TestSlack:
-    @pytest.fixture
-    def told(self, settings):
-        """A stand-in for Slack, to which the settings point."""
-        with fake_server() as server:
-            webhook = f"{server.url}/services/secret"
-            target = ExportTarget(settings.LAKE_URI, f"{settings.LAKE_URI}/s.json", "", webhook)
-            settings.EXPORT_TARGETS = {"quick_order": target}
-            yield server
+    @pytest.fixture(autouse=True)
+    def _webhook(self, settings):
+        settings.QUICK_ORDER_EXPORT_SLACK_WEBHOOK = "http://127.0.0.1:9/services/secret"
 
-    def test_it_hears_of_success_and_of_skipped_runs(self, told):
+    def texts(self) -> list[str]:
+        return list(SlackMessage.objects.order_by("id").values_list("text", flat=True))
+
+    def test_it_hears_of_success_and_of_skipped_runs(self):
         run()
         store(2)
-        run()
-
-        assert "skipped" in told.texts[0]
-        assert "there are no events" in told.texts[0]
-        assert "2 rows exported" in told.texts[1]
-
-    def test_its_failure_is_logged_on_the_run_and_does_not_fail_it(self, told, caplog):
-        told.usual = Reply(500)
-        store(1)
-
         result = run()
 
-        assert result.state == "succeeded"
-        assert "Slack answered 500; the run is not affected." in [line.message for line in result.log_lines.all()]
-        assert "secret" not in caplog.text
+        assert "skipped. Skipped: there is nothing to export." in self.texts()[0]
+        assert "succeeded. 2 rows exported." in self.texts()[1]
+        assert result.get_absolute_url() in self.texts()[1]
+
+    def test_it_hears_of_a_run_whose_process_died(self):
+        dead = exports.request_run(QUICK_ORDER, ExportRun.Trigger.SCHEDULE)
+        ExportRun.objects.filter(pk=dead.pk).update(state="running")
+
+        claims.close_crashed_runs()
+
+        assert "failed. The process of this run" in self.texts()[0]
+
+    def test_without_a_webhook_nothing_is_queued(self, settings):
+        settings.QUICK_ORDER_EXPORT_SLACK_WEBHOOK = ""
+
+        run()
+
+        assert self.texts() == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,7 +1,6 @@
 """Recording of guardrail follow-ups, their timeline, and the state in which they leave a provider."""
 
 import json
-import logging
 import threading
 import uuid
 from datetime import timedelta
@@ -13,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from reporting import digests
-from reporting.models import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus
+from reporting import followups
+from reporting.models import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus, SlackMessage
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent
 from tests.environment import API_KEY
@@ -193,25 +192,24 @@ class TestRecording:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestAnnouncement:
-    def test_slack_hears_of_each_follow_up_once_it_is_committed(self, api, monkeypatch):
-        heard = []
-        monkeypatch.setattr(digests, "queue_followup", lambda pk: heard.append((pk, connection.in_atomic_block)))
+class TestDigest:
+    @pytest.fixture(autouse=True)
+    def _webhook(self, settings):
+        settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK = "http://127.0.0.1:9/services/secret"
 
+    def test_a_committed_follow_up_has_its_digest(self, api):
         for _ in range(2):
             post(api, "a-key")
 
-        assert heard == [(GuardrailFollowUp.objects.get().pk, False)]
+        assert SlackMessage.objects.get().dedupe_key == f"followup:{GuardrailFollowUp.objects.get().pk}"
 
-    def test_a_failure_to_tell_slack_fails_nothing(self, api, monkeypatch, caplog):
-        def fail(pk):
-            raise RuntimeError("no broker")
+    def test_a_follow_up_that_is_rolled_back_has_none(self, api, monkeypatch):
+        monkeypatch.setattr(followups, "status_wire", lambda status: 1 / 0)
+        api.raise_request_exception = False
 
-        monkeypatch.setattr(digests, "queue_followup", fail)
-
-        with caplog.at_level(logging.ERROR):
-            assert post(api).status_code == 201
-        assert "no broker" in caplog.text
+        assert post(api).status_code == 500
+        assert not GuardrailFollowUp.objects.exists()
+        assert not SlackMessage.objects.exists()
 
 
 @pytest.mark.django_db

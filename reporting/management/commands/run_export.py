@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the feed."""
-        feeds = sorted(feed.key for feed in FEEDS.values() if feed.is_scheduled)
+        feeds = sorted(FEEDS)
         parser.add_argument("feed", choices=feeds, help="the feed to export")
 
     def handle(self, *args: Any, **options: Any) -> None:

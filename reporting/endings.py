@@ -1,0 +1,44 @@
+"""How export runs end: in one final state, told to Slack."""
+
+from django.db import DatabaseError
+from django.utils import timezone
+
+from reporting import outbox, slack
+from reporting.models import ExportRun
+
+
+class NothingToExport(Exception):
+    """There is no row to export."""
+
+
+def close(run: ExportRun, state: ExportRun.State, error: str) -> None:
+    """End the run, unless someone else has; a run that was closed as crashed cannot succeed any more."""
+    run.state, run.error, run.finished_at = state, error, timezone.now()
+    fields = ("state", "error", "finished_at", "rows", "bytes", "object_uri", "status")
+    changes = {name: getattr(run, name) for name in (*fields, "checkpoint_before", "checkpoint_after")}
+    open_run = ExportRun.objects.filter(pk=run.pk, state__in=[ExportRun.State.QUEUED, ExportRun.State.RUNNING])
+    if open_run.update(**changes) != 1 and state == ExportRun.State.SUCCEEDED:
+        raise DatabaseError("the run was closed by another process, which found this one's database session gone")
+    run.log(error or f"Succeeded; the checkpoint stands at position {(run.checkpoint_after or {})['position']}.")
+
+
+def announce(run: ExportRun) -> None:
+    """Queue what Slack is told of an ended run; it goes out in the background.
+
+    Of a telemetry job each run is told, and of an incremental one the first, every failure after a success, and every
+    recovery.
+    """
+    if run.definition.window is None and not _changes_state(run):
+        return
+    label, link = slack.escape(run.definition.label), slack.link(run.absolute_url, "run")
+    outcome = f"{run.rows} rows exported." if run.state == ExportRun.State.SUCCEEDED else slack.escape(run.error)
+    text = f"*{label}*: {run.state}. {outcome} ({link})"
+    outbox.put(f"run:{run.pk}", outbox.Webhook(run.definition.slack_setting), text)
+
+
+def _changes_state(run: ExportRun) -> bool:
+    if run.state == ExportRun.State.SKIPPED:
+        return False
+    ended = ExportRun.objects.of(run.feed).filter(state__in=[ExportRun.State.SUCCEEDED, ExportRun.State.FAILED])
+    before = ended.exclude(pk=run.pk).first()
+    return before is None or before.state != run.state

@@ -1,0 +1,36 @@
+"""Export the rows of the feed `guardrail_followups`."""
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from reporting.checkpoints import CheckpointStore
+from reporting.feeds import FEEDS
+from reporting.incremental import Scope
+from reporting.management.export_command import ExportCommand, Usage
+
+
+class Command(ExportCommand):
+    """See :class:`ExportCommand`."""
+
+    help = "Export guardrail followups, oldest first, to stdout, a file, a webhook or the lake."
+    feed = FEEDS["guardrail_followups"]
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the flag of one provider to those of every export."""
+        super().add_arguments(parser)
+        parser.add_argument("--provider-id", help="the one provider to keep to")
+
+    def scope(self, options: dict[str, Any]) -> Scope:
+        """Which rows the flags ask for."""
+        return replace(super().scope(options), provider_id=options["provider_id"])
+
+    def store(self, options: dict[str, Any]) -> CheckpointStore:
+        """The checkpoint that the flags name.
+
+        Raises:
+            Usage: the checkpoint is one of all providers, which a run over one of them must not move.
+        """
+        if options["provider_id"] is not None and options["cursor_store"] != "none":
+            raise Usage("--provider-id goes with --cursor-store none: a checkpoint speaks of the rows of all providers")
+        return super().store(options)

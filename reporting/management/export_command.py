@@ -1,0 +1,185 @@
+"""What the export commands have in common: flags, sinks, progress and exit codes."""
+
+import argparse
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from tqdm import tqdm
+
+from reporting import checkpoints, cursors, incremental
+from reporting.feeds import Feed
+from reporting.incremental import Progress, Scope
+from reporting.lake import LakeError
+from reporting.rows import FenceTimeout
+from reporting.sinks import Sink, SinkError
+from reporting.sinks.lake import LakeSink
+from reporting.sinks.streams import FileSink, ReceiverGone, StdoutSink
+from reporting.sinks.webhook import WebhookSink
+from smplat.env import is_lake_uri, is_url
+
+_FAILURES = (SinkError, LakeError, FenceTimeout, DatabaseError, OSError, checkpoints.CheckpointError)
+
+
+class Usage(CommandError):
+    """The flags do not go together; exit code 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, returncode=2)
+
+
+class ExportCommand(BaseCommand):
+    """Exports a feed's rows, oldest first. Data goes to the sink alone; progress and summary go to stderr."""
+
+    feed: ClassVar[Feed]
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the flags of the contract."""
+        parser.add_argument(
+            "--limit", type=whole, metavar="ROWS", help="rows per batch; the run goes on"
+        )
+        parser.add_argument("--max-rows", type=whole, metavar="ROWS", help="rows of the whole run")
+        parser.add_argument("--sink", choices=("stdout", "file", "webhook", "s3"), default="stdout", help="where to")
+        parser.add_argument("--file-path", type=Path, help="for --sink file: rows are added behind what it holds")
+        parser.add_argument("--webhook-url", help=f"for --sink webhook; default {self.feed.webhook_setting}")
+        parser.add_argument("--s3-uri", help="for --sink s3: s3://bucket/prefix or file:///folder; default LAKE_URI")
+        parser.add_argument("--shape", choices=("wire", "warehouse"), default="wire", help="keys of the JSON")
+        parser.add_argument("--gzip", action="store_true", help="compress the file or object")
+        parser.add_argument("--cursor", type=moment, metavar="TIMESTAMP", help="start here, inclusive")
+        parser.add_argument("--until", type=moment, metavar="TIMESTAMP", help="leave younger rows to a later run")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be exported, and export nothing")
+        self.add_store_arguments(parser)
+
+    def add_store_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the flags of the checkpoint."""
+        stores = ("none", "file", "s3", "db")
+        parser.add_argument("--cursor-store", choices=stores, default="none", help="where the checkpoint lies")
+        path_help = f"file or URI of the checkpoint; default {self.feed.checkpoint_name}, or the setting of the job"
+        parser.add_argument("--cursor-store-path", metavar="PATH", help=path_help)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Export, and say how it ended."""
+        scope, progress = self.scope(options), Progress()
+        try:
+            store = self.store(options)
+            if options["dry_run"]:
+                self._dry_run(scope, store)
+                return
+            sink = self.sink(options)
+            with self._bar() as tell:
+                incremental.export(scope, store, sink, progress, tell)
+        except ReceiverGone:
+            return
+        except KeyboardInterrupt:
+            raise CommandError(f"Stopped by hand; {_kept(progress)}", returncode=1) from None
+        except _FAILURES as error:
+            raise CommandError(f"Failed: {error}; {_kept(progress)}", returncode=1) from error
+        self._say(f"{progress.rows} rows, {progress.bytes} bytes; {_kept(progress)}")
+
+    def scope(self, options: dict[str, Any]) -> Scope:
+        """Which rows the flags ask for."""
+        return Scope(
+            feed=self.feed,
+            shape=options["shape"],
+            cursor=options["cursor"],
+            until=options["until"],
+            most_rows=options["max_rows"],
+            batch_rows=options["limit"],
+        )
+
+    def store(self, options: dict[str, Any]) -> checkpoints.CheckpointStore:
+        """The checkpoint that the flags name."""
+        kind, path = options["cursor_store"], options["cursor_store_path"]
+        if kind == "file":
+            return checkpoints.FileStore(Path(path or self.feed.checkpoint_name), self.feed.key)
+        if kind == "s3":
+            uri = path or settings.CHECKPOINT_URIS[self.feed.key]
+            if not is_lake_uri(uri):
+                raise Usage("--cursor-store-path must be s3://bucket/key or file:///absolute/path")
+            return checkpoints.LakeStore(uri, self.feed.key)
+        return checkpoints.DatabaseStore(self.feed.key) if kind == "db" else checkpoints.NoStore()
+
+    def sink(self, options: dict[str, Any]) -> Sink:
+        """The sink that the flags name."""
+        return getattr(self, f"_{options['sink']}_sink")(options)  # type: ignore[no-any-return]
+
+    def _stdout_sink(self, options: dict[str, Any]) -> Sink:
+        return StdoutSink(sys.stdout.buffer)
+
+    def _file_sink(self, options: dict[str, Any]) -> Sink:
+        if options["file_path"] is None:
+            raise Usage("--sink file needs --file-path")
+        return FileSink(options["file_path"], gzip=options["gzip"])
+
+    def _webhook_sink(self, options: dict[str, Any]) -> Sink:
+        url = options["webhook_url"] or getattr(settings, self.feed.webhook_setting)
+        if not is_url(url, ("http", "https")):
+            raise Usage(f"--sink webhook needs an http(s) URL in --webhook-url or {self.feed.webhook_setting}")
+        return WebhookSink(self.feed, url, self.feed.webhook_setting, settings.ANALYTICS_WEBHOOK_SECRETS)
+
+    def _s3_sink(self, options: dict[str, Any]) -> Sink:
+        uri = (options["s3_uri"] or settings.LAKE_URI).rstrip("/")
+        if not is_lake_uri(uri):
+            raise Usage("--s3-uri must be s3://bucket/prefix or file:///absolute/folder")
+        return LakeSink(self.feed, uri, str(uuid.uuid4()), options["shape"], gzip=options["gzip"])
+
+    def _dry_run(self, scope: Scope, store: checkpoints.CheckpointStore) -> None:
+        size = incremental.start_of(scope, store.read()).size(scope.shape)
+        keys = f"keys {size.first_key} to {size.last_key}" if size.rows else "no keys"
+        self._say(f"Would export {size.rows} rows, {size.bytes} bytes, {keys}. Nothing was exported.")
+
+    def _bar(self) -> "Bar":
+        return Bar(self._say)
+
+    def _say(self, text: str) -> None:
+        self.stderr.write(text, style_func=str)
+
+
+class Bar:
+    """Shows progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+    _ROWS_PER_LINE = 100_000
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._told = 0
+        self._bar = tqdm(unit=" rows", file=sys.stderr, disable=None, leave=False)
+
+    def __enter__(self) -> Callable[[Progress], None]:
+        return self._update
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def _update(self, progress: Progress) -> None:
+        self._bar.update(progress.rows - self._bar.n)
+        if self._bar.disable and progress.rows - self._told >= self._ROWS_PER_LINE:
+            self._told = progress.rows
+            self._say(f"{progress.rows} rows so far")
+
+
+def whole(text: str) -> int:
+    """A flag's positive whole number."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:18]) == int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def moment(text: str) -> datetime:
+    """A flag's time; the tie-break of a REST cursor is read over, since a checkpoint by time is inclusive."""
+    try:
+        return cursors.parse(text).at
+    except cursors.BadCursor as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
+
+
+def _kept(progress: Progress) -> str:
+    if progress.point is None:
+        return "the checkpoint did not move."
+    return f"the checkpoint stands at {progress.point.cursor}, position {progress.point.position}."
