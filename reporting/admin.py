@@ -13,13 +13,18 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from reporting import checkpoints_admin  # noqa: F401 - registers itself
+from reporting.destinations_admin import WebhookDestinationAdmin
 from reporting.models import (
+    AutomationRun,
     ExportRun,
     GuardrailFollowUp,
     OnboardingJourney,
     OnboardingJourneyEvent,
     PricingExperimentSegment,
     ProviderGuardrailStatus,
+    SlackMessage,
+    WebhookDestination,
 )
 from telemetry.admin import EvidenceAdmin
 
@@ -136,6 +141,26 @@ class ExportRunAdmin(IndexedEvidenceAdmin):
     ordering: ClassVar = ["-created_at"]
     uuid_lookups = ("id",)
     text_lookups = ("feed",)
+
+
+@admin.register(AutomationRun)
+class AutomationRunAdmin(IndexedEvidenceAdmin):
+    """Runs of the provider automation worker, newest first."""
+
+    list_display: ClassVar = ["ran_at", "summary"]
+    ordering: ClassVar = ["-ran_at"]
+
+
+@admin.register(SlackMessage)
+class SlackMessageAdmin(IndexedEvidenceAdmin):
+    """Messages to Slack, found by what they tell of."""
+
+    list_display: ClassVar = ["dedupe_key", "webhook", "state", "attempts", "created_at", "sent_at", "problem"]
+    ordering: ClassVar = ["-id"]
+    text_lookups = ("dedupe_key",)
+
+
+admin.site.register(WebhookDestination, WebhookDestinationAdmin)
 
 
 def _uuid(term: str) -> uuid.UUID | None:

@@ -96,7 +96,7 @@ class CheckpointAdmin(EvidenceAdmin):
             raise PermissionDenied
         checkpoint = _checkpoint(unquote(object_id))
         moves = CheckpointMove.objects.of(checkpoint.feed).select_related("run", "user", "undone_by")
-        context = {"title": f"{checkpoint.get_feed_display()}: checkpoint", "moves": moves[:SHOWN_MOVES]}
+        context = {"title": f"{checkpoint.get_feed_display()}: checkpoint", "moves": list(moves[:SHOWN_MOVES])}
         return self._page(request, "reporting/checkpoint_history.html", checkpoint, context)
 
     def rewind_view(self, request: HttpRequest, feed: str) -> HttpResponse:

@@ -109,9 +109,8 @@ def export(
             if not sink.confirms_each:
                 progress.uris = sink.commit()
             _move(store, scope, last, progress)
-    except BaseException:
+    finally:
         sink.abort()
-        raise
 
 
 def parts(whole: Slice, scope: Scope, sink: Sink) -> Iterator[Slice]:

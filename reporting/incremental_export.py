@@ -16,7 +16,7 @@ from reporting.checkpoints import CheckpointError, DatabaseStore, LakeStore, Poi
 from reporting.endings import NothingToExport, close
 from reporting.feeds import Feed
 from reporting.incremental import Progress, Scope
-from reporting.models import ExportRun
+from reporting.models import Checkpoint, ExportRun
 from reporting.shapes import iso
 from reporting.sinks import Limits, Line, Mark, Sink, SinkError
 from reporting.sinks.lake import LakeSink
@@ -48,8 +48,10 @@ class WebhookAndLake:
         return self._kept.commit()
 
     def abort(self) -> None:
-        """Forget what was kept."""
+        """Forget what was kept, and leave the webhook."""
         self._kept.abort()
+        if self._webhook is not None:
+            self._webhook.abort()
 
 
 def export(run: ExportRun) -> None:
@@ -66,7 +68,7 @@ def export(run: ExportRun) -> None:
     point, note = starting_point(DatabaseStore(feed.key, run), mirror)
     run.checkpoint_before = point.as_json() if point else None
     if note:
-        run.log(note)
+        _repair(run, mirror, point, note)
     sink = WebhookAndLake(_webhook(feed), LakeSink(feed, settings.LAKE_URI, run.pk, _SHAPE))
     progress = Progress()
     try:
@@ -76,6 +78,13 @@ def export(run: ExportRun) -> None:
         sink.abort()
     _end(run, reached, failure)
     _mirror(run, mirror, reached)
+
+
+def _repair(run: ExportRun, mirror: LakeStore, point: Point | None, note: str) -> None:
+    """Say what is wrong with the checkpoint's copy, and write it anew where the database's checkpoint counts."""
+    run.log(note)
+    if point is not None and Checkpoint.objects.filter(pk=run.feed).exists():
+        _write_copy(run, mirror, point)
 
 
 def _webhook(feed: Feed) -> WebhookSink | None:
@@ -123,10 +132,15 @@ def _end(run: ExportRun, reached: Point, failure: SinkError | None) -> None:
 
 
 def _mirror(run: ExportRun, mirror: LakeStore, reached: Point) -> None:
-    """Copy the checkpoint to where other hosts look for it; a copy that is behind only makes them repeat rows."""
+    """Copy the checkpoint to where other hosts look for it, with links to what the run made."""
     links = {"downloadUrl": lake.download_url(run.object_uri), "workflowUrl": run.absolute_url}
+    _write_copy(run, mirror, replace(reached, extra=links))
+
+
+def _write_copy(run: ExportRun, mirror: LakeStore, point: Point) -> None:
+    """Write the copy; one that is behind only makes other hosts repeat rows, so it does not fail the run."""
     try:
-        mirror.write(replace(reached, extra=links))
+        mirror.write(point)
     except CheckpointError as error:
         run.log(f"The checkpoint's copy is behind: {error}. The next run writes it again.")
     else:

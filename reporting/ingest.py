@@ -82,7 +82,7 @@ def accept(feed: Feed, message_id: str, body: bytes) -> Accepted:
     """
     if not _MESSAGE_ID.fullmatch(message_id):
         raise Unmappable("webhook-id", "Must be 1 to 128 of the letters A to Z and a to z, digits, _ and -.")
-    rows = [_mapped(feed, row, f"{feed.webhook_key}[{index}]") for index, row in enumerate(_rows(feed, body))]
+    rows = [warehouse_row(feed, row, f"{feed.webhook_key}[{index}]") for index, row in enumerate(_rows(feed, body))]
     key = f"{feed.key}/dt={rows[0][feed.time_column][:10]}/{message_id}.ndjson"
     uri = f"{settings.INGEST_STAGE_URI}/{key}"
     with _alone(uri):
@@ -109,13 +109,16 @@ def _rows(feed: Feed, body: bytes) -> list[Any]:
     return rows
 
 
-def _mapped(feed: Feed, row: Any, path: str) -> Row:
+def warehouse_row(feed: Feed, row: Any, path: str) -> Row:
     """A row in warehouse shape.
 
     Args:
         feed: the feed of the row.
         row: what the sender sent for it, which should be an object in wire shape; unknown keys are ignored.
-        path: where it stands in the message.
+        path: where it stands in the message, for errors.
+
+    Raises:
+        Unmappable: a value is missing, or not of its column's type.
     """
     if not isinstance(row, dict):
         raise Unmappable(path, "Must be an object.")

@@ -27,6 +27,8 @@ from storages.backends.s3 import S3Storage
 
 mimetypes.add_type("application/x-ndjson", ".ndjson")
 _CHUNK_BYTES = 65_536
+# Who may enter the lake's folder is decided at the folder; its files are for readers of other accounts too.
+_FILE_MODE = 0o644
 _TOKEN_SALT = "reporting.lake"
 
 
@@ -51,6 +53,7 @@ class AtomicFileStorage(FileSystemStorage):
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
+            os.chmod(unfinished, _FILE_MODE)
             os.replace(unfinished, target)
         except BaseException:
             os.unlink(unfinished)
@@ -60,6 +63,20 @@ class AtomicFileStorage(FileSystemStorage):
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """Keep the name: what replaces a status is meant to, and every other key is unique."""
         return name
+
+
+class ObjectStorage(S3Storage):
+    """An object storage that serves what was written, byte for byte.
+
+    By default a name that ends with ``.gz`` gets a content encoding, and HTTP clients decompress on the way what no
+    longer matches the object's receipt then.
+    """
+
+    def get_object_parameters(self, name: str) -> dict[str, str]:
+        """Name the content's type, and no encoding."""
+        content_type, encoding = mimetypes.guess_type(name)
+        fitting = "application/gzip" if encoding == "gzip" else content_type
+        return {"ContentType": fitting or "application/octet-stream"}
 
 
 @dataclass(frozen=True)
@@ -79,8 +96,8 @@ def place(uri: str) -> Place:
 
 
 @cache
-def _bucket(name: str) -> S3Storage:
-    return S3Storage(
+def _bucket(name: str) -> ObjectStorage:
+    return ObjectStorage(
         bucket_name=name,
         region_name=settings.AWS_REGION,
         endpoint_url=settings.AWS_S3_ENDPOINT_URL,
@@ -129,7 +146,7 @@ def read(uri: str) -> Iterator[bytes]:
     except (BotoCoreError, ClientError, OSError) as error:
         kind = NotThere if _is_missing(error) else LakeError
         raise kind(f"cannot read {uri}: {_reason(error)}") from error
-    return _chunks(stream)
+    return _chunks(uri, stream)
 
 
 def _is_missing(error: Exception) -> bool:
@@ -146,10 +163,12 @@ def _open(source: Place) -> Any:
     return source.storage.open(source.name)
 
 
-def _chunks(stream: Any) -> Iterator[bytes]:
+def _chunks(uri: str, stream: Any) -> Iterator[bytes]:
     try:
         while chunk := stream.read(_CHUNK_BYTES):
             yield chunk
+    except (BotoCoreError, OSError) as error:
+        raise LakeError(f"cannot read {uri} to its end: {_reason(error)}") from error
     finally:
         stream.close()
 

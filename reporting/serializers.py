@@ -18,7 +18,7 @@ from reporting.shapes import model_of
 
 MOST_EXPERIMENTS = 100
 # RFC 3986 allows none of the excluded characters in a URL; they could break out of a link in HTML or in Slack.
-_HTTP_URL = r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f\x7f/?#<>\"\\^`{|}][^\s\x00-\x1f\x7f<>\"\\^`{|}]*\Z"
+HTTP_URL = r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f\x7f/?#<>\"\\^`{|}][^\s\x00-\x1f\x7f<>\"\\^`{|}]*\Z"
 _CAPITAL = re.compile(r"(?=[A-Z])")
 
 
@@ -49,7 +49,7 @@ class HttpUrl(serializers.RegexField):
     def __init__(self, **options: Any) -> None:
         allowed = f"Must be an http:// or https:// URL of at most {options['max_length']} characters."
         messages = _all_say(allowed, "invalid", "max_length")
-        super().__init__(_HTTP_URL, trim_whitespace=False, error_messages=messages, **options)
+        super().__init__(HTTP_URL, trim_whitespace=False, error_messages=messages, **options)
 
     def to_internal_value(self, data: Any) -> str:
         """Return the URL; refuse what is no text."""
@@ -104,6 +104,7 @@ def _field(feed: Feed, column: Column) -> Any:
     definition: Any = model_of(feed)._meta.get_field(column.name)
     # REST framework refuses a source that says no more than the field's name.
     options: dict[str, Any] = {} if column.wire[0] == column.name else {"source": column.name}
+    options["help_text"] = column.help
     if column.type is ColumnType.BOOLEAN:
         return Flag(**options)
     if definition.choices:

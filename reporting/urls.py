@@ -4,17 +4,18 @@ from django.urls import include, path
 
 from reporting import pages
 from reporting.api import automation, downloads, windows
+from reporting.api.operations import artifact, of_feed, window_export
 from reporting.feeds import FEEDS
 
 _QUICK_ORDER, _WORKFLOW = FEEDS["quick_order"], FEEDS["guardrail_workflow"]
 
 urlpatterns = [
     path("", include("reporting.api.urls")),
-    path("api/telemetry/quick-order/export", windows.WindowExportView.as_view(feed=_QUICK_ORDER)),
-    path("api/telemetry/guardrail-workflow/export", windows.WindowExportView.as_view(feed=_WORKFLOW)),
+    path("api/telemetry/quick-order/export", of_feed(windows.WindowExportView, _QUICK_ORDER, get=window_export)),
+    path("api/telemetry/guardrail-workflow/export", of_feed(windows.WindowExportView, _WORKFLOW, get=window_export)),
     path("api/reporting/guardrail-workflow", windows.WorkflowSummaryView.as_view()),
-    path("api/reporting/quick-order-export", downloads.ArtifactView.as_view(feed=_QUICK_ORDER)),
-    path("api/reporting/guardrail-workflow-export", downloads.ArtifactView.as_view(feed=_WORKFLOW)),
+    path("api/reporting/quick-order-export", of_feed(downloads.ArtifactView, _QUICK_ORDER, get=artifact)),
+    path("api/reporting/guardrail-workflow-export", of_feed(downloads.ArtifactView, _WORKFLOW, get=artifact)),
     path("api/v1/fulfillment/providers/automation/status/history", automation.AutomationHistoryView.as_view()),
     path("lake/<str:token>", downloads.lake_file, name="lake-file"),
     path("admin/reports", pages.reports, name="reports"),

@@ -133,6 +133,8 @@ GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL = _env.url("GUARDRAIL_WORKFLOW_TELEMETR
 ANALYTICS_SEGMENTS_WEBHOOK = _env.url("ANALYTICS_SEGMENTS_WEBHOOK")
 ANALYTICS_GUARDRAIL_WEBHOOK = _env.url("ANALYTICS_GUARDRAIL_WEBHOOK")
 ANALYTICS_WEBHOOK_SECRETS = _env.words("ANALYTICS_WEBHOOK_SECRET")
+# The installation that the exporter over HTTP reads.
+API_BASE_URL = _env.url("API_BASE_URL")
 INGEST_STAGE_URI = _env.lake_uri("INGEST_STAGE_URI", f"{LAKE_URI}/stage")
 
 
@@ -213,6 +215,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "corsheaders",
     "telemetry",
     "reporting",
@@ -265,6 +269,26 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["smplat.access.Closed"],
     "NUM_PROXIES": TRUSTED_PROXIES,
     "EXCEPTION_HANDLER": "smplat.errors.api_error",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "smplat.negotiation.OneMediaType",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+
+VERSION = "0.1.0"
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "SMPLAT",
+    "DESCRIPTION": "Storefront telemetry in, trusted warehouse feeds out.",
+    # The views give the version, so that a query parameter cannot.
+    "VERSION": None,
+    "CAMELIZE_NAMES": True,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "POSTPROCESSING_HOOKS": ["smplat.openapi.add_components"],
+    # The files of the page come from this installation.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Swagger UI asks a host of its makers to validate the document, unless it is told not to.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
 LOGGING = {

@@ -1,16 +1,23 @@
 """Every URL of the project: a table of contents."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from drf_spectacular.renderers import OpenApiJsonRenderer2
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from smplat import errors, health
+
+_schema = SpectacularAPIView.as_view(api_version=settings.VERSION, renderer_classes=[OpenApiJsonRenderer2])
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/reports")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
+    path("api/schema/", _schema, name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),
     path("", include("telemetry.urls")),
     path("", include("reporting.urls")),
     path("admin/reports/", RedirectView.as_view(url="/admin/reports")),

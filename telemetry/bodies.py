@@ -174,7 +174,10 @@ def _parse_deep(text: str) -> Body:
     """Split a body that is nested too deep to be parsed whole, so that its other events are kept."""
     if not text.startswith("["):
         return Body([_parse_line(text)], is_batch=False)
-    return Body([_parse_line(item) for item in _array_items(text)], is_batch=True)
+    items = _array_items(text)
+    if not items:
+        raise UnreadableBody("The body is not JSON: its brackets do not match.")
+    return Body([_parse_line(item) for item in items], is_batch=True)
 
 
 def _array_items(text: str) -> list[str]:
@@ -190,4 +193,4 @@ def _array_items(text: str) -> list[str]:
             if depth == 2:
                 items.append(text[start : match.end()])
             depth -= 1
-    return items
+    return items if depth == 0 else []

@@ -1,6 +1,7 @@
 """The two public capture routes."""
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_view
 from rest_framework import status
 from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
 from rest_framework.permissions import AllowAny
@@ -12,6 +13,7 @@ from telemetry import forwarding, metrics
 from telemetry.bodies import Body, UnreadableBody, parse
 from telemetry.intake import Intake, capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
+from telemetry.openapi import CAPTURE, QUICK_ORDER_CAPTURE
 from telemetry.throttles import CaptureThrottle
 
 _NDJSON = "application/x-ndjson"
@@ -33,6 +35,7 @@ class CaptureView(APIView):
     throttle_classes = (CaptureThrottle,)
     models: tuple[type[TelemetryEvent], ...] = (QuickOrderEvent, GuardrailWorkflowEvent)
 
+    @CAPTURE
     def post(self, request: Request) -> Response:
         """Store the body's events and say what became of each."""
         content = _content(request)
@@ -63,6 +66,7 @@ class CaptureView(APIView):
         forwarding.queue(content, request.content_type or "application/json")
 
 
+@extend_schema_view(post=QUICK_ORDER_CAPTURE)
 class QuickOrderCaptureView(CaptureView):
     """Captures ``quick_order.*`` events alone.
 

@@ -4,6 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from reporting.api import operations
 from reporting.api.parsing import limit_of
 from reporting.models import AutomationRun
 from reporting.shapes import iso
@@ -19,6 +20,7 @@ class AutomationHistoryView(APIView):
     permission_classes = (KeyOrOperator,)
     required_permission = "reporting.view_automationrun"
 
+    @operations.automation_history(_MOST_RUNS, _DEFAULT_LIMIT)
     def get(self, request: Request) -> Response:
         """Return the newest ``limit`` runs. ``replay`` stays empty: this installation replays no orders."""
         runs = AutomationRun.objects.newest(limit_of(request, _MOST_RUNS, _DEFAULT_LIMIT))

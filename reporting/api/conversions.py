@@ -5,6 +5,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reporting import conversions
+from reporting.api import operations
 from reporting.api.parsing import JsonRenderer, limit_of, text_of
 from smplat.access import KeyOrOperator
 
@@ -19,6 +20,7 @@ class ConversionsView(APIView):
     renderer_classes = (JsonRenderer,)
     required_permission = "reporting.view_pricingexperimentsegment"
 
+    @operations.conversions(_MOST_METRICS, _DEFAULT_METRICS, _LONGEST_SLUG)
     def get(self, request: Request) -> Response:
         """Return a page of experiments in the order of their slugs; the cursor is the last slug of the page before."""
         limit = limit_of(request, most=_MOST_METRICS, default=_DEFAULT_METRICS)

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reporting import followups
+from reporting.api import operations
 from reporting.api.parsing import JsonRenderer, ObjectParser, cursor_of, is_ascending, limit_of, text_of
 from reporting.cursors import Walk
 from reporting.feeds import FEEDS
@@ -43,6 +44,7 @@ class FollowUpsView(APIView):
         """The permission to add a follow-up or to view them."""
         return f"reporting.{'add' if self.request.method == 'POST' else 'view'}_guardrailfollowup"
 
+    @operations.follow_up(_LONGEST_KEY)
     def post(self, request: Request) -> Response:
         """Record a follow-up, and return it with the state in which it leaves the provider."""
         key = _idempotency_key(request)
@@ -52,6 +54,7 @@ class FollowUpsView(APIView):
             raise Conflict({"Idempotency-Key": [str(error)]}) from error
         return Response({**recorded, "providerTelemetry": None}, status=status.HTTP_201_CREATED)
 
+    @operations.timeline(_MOST_ROWS, _DEFAULT_ROWS, _LONGEST_PROVIDER_ID)
     def get(self, request: Request) -> Response:
         """Return a page of the timeline of one provider, or of all of them."""
         limit, cursor = limit_of(request, _MOST_ROWS, _DEFAULT_ROWS), cursor_of(request)

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reporting import segments
+from reporting.api import operations
 from reporting.api.parsing import JsonRenderer, ObjectParser, cursor_of, is_ascending, limit_of
 from reporting.cursors import Walk
 from reporting.serializers import RECORDING, validated
@@ -35,6 +36,7 @@ class RecordingView(APIView):
     parser_classes = (ObjectParser,)
     renderer_classes = (JsonRenderer,)
 
+    @operations.recording()
     def post(self, request: Request, order_id: str) -> Response:
         """Write an event for each distinct variant, and return the events' ids."""
         order = _order_id(order_id)
@@ -53,6 +55,7 @@ class ExperimentEventsView(APIView):
     renderer_classes = (JsonRenderer,)
     required_permission = "reporting.view_pricingexperimentsegment"
 
+    @operations.experiment_events(_MOST_ROWS, _DEFAULT_ROWS)
     def get(self, request: Request) -> Response:
         """Return a page in wire shape, newest first unless the query says otherwise."""
         limit = limit_of(request, most=_MOST_ROWS, default=_DEFAULT_ROWS)

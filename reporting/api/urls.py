@@ -3,6 +3,7 @@
 from django.urls import path
 
 from reporting.api import conversions, followups, ingest, segments
+from reporting.api.operations import ingestion, of_feed
 from reporting.feeds import FEEDS
 
 urlpatterns = [
@@ -10,6 +11,6 @@ urlpatterns = [
     path("api/v1/reporting/onboarding/experiment-events", segments.ExperimentEventsView.as_view()),
     path("api/v1/reporting/onboarding/experiment-conversions", conversions.ConversionsView.as_view()),
     path("api/v1/reporting/guardrails/followups", followups.FollowUpsView.as_view()),
-    path("api/v1/ingest/guardrail-followups", ingest.IngestView.as_view(feed=FEEDS["guardrail_followups"])),
-    path("api/v1/ingest/onboarding-segments", ingest.IngestView.as_view(feed=FEEDS["onboarding_segments"])),
+    path("api/v1/ingest/guardrail-followups", of_feed(ingest.IngestView, FEEDS["guardrail_followups"], post=ingestion)),
+    path("api/v1/ingest/onboarding-segments", of_feed(ingest.IngestView, FEEDS["onboarding_segments"], post=ingestion)),
 ]

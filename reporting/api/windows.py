@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from reporting.api import operations
 from reporting.api.downloads import attachment
 from reporting.feeds import FEEDS, Feed
 from reporting.shapes import iso, model_of, ndjson, wire_rows
@@ -55,6 +56,7 @@ class WorkflowSummaryView(APIView):
     permission_classes = (KeyOrOperator,)
     required_permission = "telemetry.view_guardrailworkflowevent"
 
+    @operations.workflow_summary(FEEDS["guardrail_workflow"].window or 0)
     def get(self, request: Request) -> Response:
         """Return the summary of the newest ``limit`` events of the window."""
         window = FEEDS["guardrail_workflow"].window or 0

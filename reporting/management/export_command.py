@@ -13,10 +13,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from tqdm import tqdm
 
-from reporting import checkpoints, cursors, incremental
+from reporting import checkpoints, cursors, exports, incremental
+from reporting.claims import AlreadyRunning, claimed
+from reporting.endings import close
 from reporting.feeds import Feed
 from reporting.incremental import Progress, Scope
 from reporting.lake import LakeError
+from reporting.models import ExportRun
 from reporting.rows import FenceTimeout
 from reporting.sinks import Sink, SinkError
 from reporting.sinks.lake import LakeSink
@@ -41,9 +44,7 @@ class ExportCommand(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the flags of the contract."""
-        parser.add_argument(
-            "--limit", type=whole, metavar="ROWS", help="rows per batch; the run goes on"
-        )
+        parser.add_argument("--limit", type=whole, metavar="ROWS", help="rows per batch; the run goes on")
         parser.add_argument("--max-rows", type=whole, metavar="ROWS", help="rows of the whole run")
         parser.add_argument("--sink", choices=("stdout", "file", "webhook", "s3"), default="stdout", help="where to")
         parser.add_argument("--file-path", type=Path, help="for --sink file: rows are added behind what it holds")
@@ -69,11 +70,12 @@ class ExportCommand(BaseCommand):
         try:
             store = self.store(options)
             if options["dry_run"]:
-                self._dry_run(scope, store)
+                self.dry_run(scope, store, options)
                 return
-            sink = self.sink(options)
-            with self._bar() as tell:
-                incremental.export(scope, store, sink, progress, tell)
+            if isinstance(store, checkpoints.DatabaseStore):
+                self._export_as_run(scope, progress, options)
+            else:
+                self._export(scope, store, progress, options)
         except ReceiverGone:
             return
         except KeyboardInterrupt:
@@ -81,6 +83,40 @@ class ExportCommand(BaseCommand):
         except _FAILURES as error:
             raise CommandError(f"Failed: {error}; {_kept(progress)}", returncode=1) from error
         self._say(f"{progress.rows} rows, {progress.bytes} bytes; {_kept(progress)}")
+
+    def _export(
+        self, scope: Scope, store: checkpoints.CheckpointStore, progress: Progress, options: dict[str, Any]
+    ) -> None:
+        sink = self.sink(options)
+        with Bar(self._say) as tell:
+            self.export(scope, store, sink, progress, tell, options)
+
+    def _export_as_run(self, scope: Scope, progress: Progress, options: dict[str, Any]) -> None:
+        """Export as a run that holds the feed: the checkpoint is the one of the scheduled job."""
+        run = exports.request_run(self.feed, ExportRun.Trigger.COMMAND)
+        try:
+            with claimed(run):
+                self._export(scope, checkpoints.DatabaseStore(self.feed.key, run), progress, options)
+        except AlreadyRunning as reason:
+            close(run, ExportRun.State.SKIPPED, f"Skipped: {reason}.")
+            self._say(run.error)
+        except BaseException as error:
+            close(run, ExportRun.State.FAILED, f"{str(error) or type(error).__name__}; {_kept(progress)}")
+            raise
+        else:
+            _succeed(run, progress)
+
+    def export(
+        self,
+        scope: Scope,
+        store: checkpoints.CheckpointStore,
+        sink: Sink,
+        progress: Progress,
+        tell: Callable[[Progress], None],
+        options: dict[str, Any],
+    ) -> None:
+        """Deliver the rows, from the database."""
+        incremental.export(scope, store, sink, progress, tell)
 
     def scope(self, options: dict[str, Any]) -> Scope:
         """Which rows the flags ask for."""
@@ -96,6 +132,10 @@ class ExportCommand(BaseCommand):
     def store(self, options: dict[str, Any]) -> checkpoints.CheckpointStore:
         """The checkpoint that the flags name."""
         kind, path = options["cursor_store"], options["cursor_store_path"]
+        if kind == "db" and options["cursor"] is not None:
+            raise Usage(
+                "--cursor would move the jobs' checkpoint past rows that were not exported; rewind it in the admin"
+            )
         if kind == "file":
             return checkpoints.FileStore(Path(path or self.feed.checkpoint_name), self.feed.key)
         if kind == "s3":
@@ -118,10 +158,21 @@ class ExportCommand(BaseCommand):
         return FileSink(options["file_path"], gzip=options["gzip"])
 
     def _webhook_sink(self, options: dict[str, Any]) -> Sink:
-        url = options["webhook_url"] or getattr(settings, self.feed.webhook_setting)
+        url = self.webhook_url(options)
+        return WebhookSink(self.feed, url, url_name(options, self.feed), settings.ANALYTICS_WEBHOOK_SECRETS)
+
+    def webhook_url(self, options: dict[str, Any]) -> str:
+        """The URL that the flags or the settings name.
+
+        Raises:
+            Usage: there is none, or the shape is not the one that webhooks carry.
+        """
+        if options["shape"] != "wire":
+            raise Usage("--sink webhook carries the wire shape alone; leave --shape out")
+        url: str = options["webhook_url"] or getattr(settings, self.feed.webhook_setting)
         if not is_url(url, ("http", "https")):
             raise Usage(f"--sink webhook needs an http(s) URL in --webhook-url or {self.feed.webhook_setting}")
-        return WebhookSink(self.feed, url, self.feed.webhook_setting, settings.ANALYTICS_WEBHOOK_SECRETS)
+        return url
 
     def _s3_sink(self, options: dict[str, Any]) -> Sink:
         uri = (options["s3_uri"] or settings.LAKE_URI).rstrip("/")
@@ -129,13 +180,15 @@ class ExportCommand(BaseCommand):
             raise Usage("--s3-uri must be s3://bucket/prefix or file:///absolute/folder")
         return LakeSink(self.feed, uri, str(uuid.uuid4()), options["shape"], gzip=options["gzip"])
 
-    def _dry_run(self, scope: Scope, store: checkpoints.CheckpointStore) -> None:
+    def dry_run(self, scope: Scope, store: checkpoints.CheckpointStore, options: dict[str, Any]) -> None:
+        """Say what would be exported."""
         size = incremental.start_of(scope, store.read()).size(scope.shape)
-        keys = f"keys {size.first_key} to {size.last_key}" if size.rows else "no keys"
-        self._say(f"Would export {size.rows} rows, {size.bytes} bytes, {keys}. Nothing was exported.")
+        self.say_size(size.rows, size.bytes, size.first_key, size.last_key)
 
-    def _bar(self) -> "Bar":
-        return Bar(self._say)
+    def say_size(self, rows: int, size: int, first: str | None, last: str | None) -> None:
+        """Say how many rows and bytes, and which keys, an export would deliver."""
+        keys = f"keys {first} to {last}" if rows else "no keys"
+        self._say(f"Would export {rows} rows, {size} bytes, {keys}. Nothing was exported.")
 
     def _say(self, text: str) -> None:
         self.stderr.write(text, style_func=str)
@@ -164,6 +217,11 @@ class Bar:
             self._say(f"{progress.rows} rows so far")
 
 
+def url_name(options: dict[str, Any], feed: Feed) -> str:
+    """What names the webhook: a receiver of a flag that is gone must not switch off the one of the hourly job."""
+    return "--webhook-url" if options["webhook_url"] else feed.webhook_setting
+
+
 def whole(text: str) -> int:
     """A flag's positive whole number."""
     if not (text.isascii() and text.isdigit() and 0 < int(text[:18]) == int(text)):
@@ -177,6 +235,15 @@ def moment(text: str) -> datetime:
         return cursors.parse(text).at
     except cursors.BadCursor as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
+
+
+def _succeed(run: ExportRun, progress: Progress) -> None:
+    run.rows, run.bytes = progress.rows, progress.bytes
+    if progress.point is None:
+        close(run, ExportRun.State.SKIPPED, "Skipped: there is nothing to export.")
+    else:
+        run.checkpoint_after = progress.point.as_json()
+        close(run, ExportRun.State.SUCCEEDED, "")
 
 
 def _kept(progress: Progress) -> str:

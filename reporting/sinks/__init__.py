@@ -75,4 +75,4 @@ class Sink(Protocol):
         """
 
     def abort(self) -> None:
-        """Remove what was written and not committed."""
+        """Remove what was written and not committed, and let go of files and connections; may be called twice."""

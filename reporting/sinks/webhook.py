@@ -59,7 +59,6 @@ class WebhookSink:
         envelope = len(self._head) + len(self._tail) + MOST_ROWS - 1
         self.limits = Limits(rows=MOST_ROWS, bytes=MOST_BYTES - envelope)
         self._name, self._has_database = setting_name, has_database
-        self._gone: webhooks.Gone | None = None
         client = httpx.Client(timeout=timeout, follow_redirects=False)
         self._receiver = webhooks.Receiver(url, tuple(secrets), client, sleep)
 
@@ -78,7 +77,7 @@ class WebhookSink:
         try:
             self._receiver.send(body)
         except webhooks.Gone as error:
-            self._gone = error
+            self._disable(str(error))
             raise SinkError(_disabled_text(self._name, str(error))) from error
         except webhooks.NotTaken as error:
             raise SinkError(f"the webhook of {self._name} {error}") from error
@@ -89,16 +88,14 @@ class WebhookSink:
         return []
 
     def abort(self) -> None:
-        """Close the connection, and remember a receiver that is gone.
-
-        It is remembered here and not at once, because the database session may be busy with reading the rows that are
-        being sent.
-        """
+        """Close the connection; what was sent cannot be taken back."""
         self._receiver.client.close()
-        if self._gone is None or not self._has_database:
+
+    def _disable(self, reason: str) -> None:
+        if not self._has_database:
             return
         try:
-            WebhookDestination.objects.disable(self._name, str(self._gone))
+            WebhookDestination.objects.disable(self._name, reason)
         except DatabaseError:
             # The next run asks the receiver again, and learns the same.
             logger.exception("The webhook of %s could not be disabled", self._name)

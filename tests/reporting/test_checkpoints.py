@@ -14,6 +14,7 @@ from django.utils import timezone
 from reporting import claims, exports, lake, rewinds
 from reporting.checkpoints import (
     CheckpointError,
+    CheckpointStore,
     DatabaseStore,
     FileStore,
     LakeStore,
@@ -163,7 +164,7 @@ class TestForms:
         store = FileStore(tmp_path / "cursor.json", FEED, has_database=False)
         store.write(point(position=10**9))
 
-        assert store.read().position == 10**9
+        assert str(store.read()).startswith(f"position {10**9} ")
 
     def test_a_clock_may_be_five_minutes_ahead(self):
         now = timezone.now()
@@ -207,7 +208,7 @@ class TestStores:
         assert store.read() == written
 
     def test_no_store_keeps_nothing(self):
-        store = NoStore()
+        store: CheckpointStore = NoStore()
         store.write(point())
 
         assert store.read() is None
@@ -303,6 +304,7 @@ class TestReconcile:
         used, note = reconcile(point(), mirror)
 
         assert used == point()
+        assert note is not None
         assert str(mirror) in note
         assert f"the database's at position 3 (time {CURSOR})" in note
         assert "overwritten" in note
@@ -327,6 +329,7 @@ class TestReconcile:
         used, note = starting_point(database, mirror)
 
         assert used == database.read()
+        assert note is not None
         assert "cursor.json cannot be used" in note
 
     def test_a_corrupt_copy_is_an_error_where_the_database_has_none(self, tmp_path, drawn):
@@ -524,7 +527,8 @@ class TestRewinds:
 
         made = rewinds.undo(CheckpointMove.objects.get(), user)
 
-        assert (made.to_position, made.undoes.to_position) == (0, positions()[-1])
+        assert made.to_position == 0
+        assert made.undoes == CheckpointMove.objects.of("quick_order")[1]
         assert sent(export()) == ids
 
     def test_an_undo_can_be_undone_but_no_move_twice(self, user):

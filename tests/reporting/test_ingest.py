@@ -12,6 +12,7 @@ import orjson
 import pytest
 from django.db import connections
 from rest_framework.test import APIClient
+from standardwebhooks.webhooks import Webhook
 
 from reporting import followups, ingest, lake, segments, webhooks
 from reporting.feeds import FEEDS, Feed
@@ -30,7 +31,7 @@ TRICKY = 'a "quote", a \\ backslash,\na line,\ttab, 🦜 and \u2028'
 
 
 @pytest.fixture(autouse=True)
-def stage(settings, tmp_path) -> Path:
+def stage(settings, tmp_path: Path) -> Path:
     """The folder of an empty stage; messages may be signed with either of two secrets."""
     settings.INGEST_STAGE_URI = (tmp_path / "stage").as_uri()
     settings.ANALYTICS_WEBHOOK_SECRETS = [OLD, NEW]
@@ -89,7 +90,7 @@ def post(body: bytes, feed: Feed = FOLLOW_UPS, secret: str = NEW, now: datetime 
 
 def signed_as(identifier: str, body: bytes) -> dict[str, str]:
     now = datetime.now(UTC)
-    signature = webhooks.Webhook(NEW).sign(identifier, now, body.decode())
+    signature = Webhook(NEW).sign(identifier, now, body.decode())
     return {
         "webhook-id": identifier,
         "webhook-timestamp": str(int(now.timestamp())),
@@ -372,7 +373,7 @@ def recorded(feed: Feed) -> list[Line]:
     """Rows of ``feed`` in the database, in wire shape."""
     for number in range(3):
         if feed is SEGMENTS:
-            experiment = {column.name: None for column in segments.EXPERIMENT_COLUMNS}
+            experiment: dict[str, object] = {column.name: None for column in segments.EXPERIMENT_COLUMNS}
             experiment |= {"slug": TRICKY, "variant_key": f"v{number}", "is_control": True, "status": "running"}
             segments.record(uuid.uuid4(), [experiment])
         else:

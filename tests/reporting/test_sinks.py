@@ -59,11 +59,8 @@ def files_no_larger_than(size: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-class TornStream(io.RawIOBase):
+class TornStream(io.BytesIO):
     """A stream on a full disk."""
-
-    def writable(self):
-        return True
 
     def write(self, data):
         raise OSError(28, "No space left on device")
@@ -90,6 +87,8 @@ class TestStdout:
             [sys.executable, "-c", TO_HEAD], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
         )
         with program:
+            assert program.stdout is not None
+            assert program.stderr is not None
             assert program.stdout.readline() == b"x" * 1_000 + b"\n"
             program.stdout.close()
             said = program.stderr.read()
@@ -105,7 +104,7 @@ class TestStdout:
 
 class TestFile:
     @pytest.fixture
-    def path(self, tmp_path) -> Path:
+    def path(self, tmp_path: Path) -> Path:
         """Where the sink writes; the folder is empty."""
         return tmp_path / "out.ndjson"
 
@@ -230,7 +229,7 @@ class TestFile:
 
 class TestLake:
     @pytest.fixture(params=["file", "s3"])
-    def root(self, request, tmp_path) -> str:
+    def root(self, request, tmp_path: Path) -> str:
         """The URI of an empty lake of each kind."""
         if request.param == "s3":
             request.getfixturevalue("s3")

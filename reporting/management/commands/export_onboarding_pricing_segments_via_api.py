@@ -1,0 +1,81 @@
+"""Export the rows of the feed `onboarding_segments` of an installation that is reached over HTTP."""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.conf import settings
+
+from reporting import api_client, checkpoints
+from reporting.feeds import FEEDS
+from reporting.incremental import Progress, Scope
+from reporting.management.export_command import ExportCommand, Usage, url_name
+from reporting.sinks import Sink
+from reporting.sinks.webhook import WebhookSink
+from smplat.env import is_url
+
+_PAGE_ROWS = 1_000
+
+
+class Command(ExportCommand):
+    """See :class:`ExportCommand`; needs no database."""
+
+    help = "Export onboarding segments over HTTP, oldest first, to stdout, a file, a webhook or the lake."
+    requires_system_checks: ClassVar = []
+    feed = FEEDS["onboarding_segments"]
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the flags of the API to those of every export."""
+        super().add_arguments(parser)
+        parser.add_argument("--api-base-url", help="address of the installation; default API_BASE_URL")
+        parser.add_argument("--api-key", help="its API key; default the first of CHECKOUT_API_KEY")
+
+    def export(
+        self,
+        scope: Scope,
+        store: checkpoints.CheckpointStore,
+        sink: Sink,
+        progress: Progress,
+        tell: Callable[[Progress], None],
+        options: dict[str, Any],
+    ) -> None:
+        """Deliver the rows, from the REST list."""
+        api_client.export(self._source(options), scope, store, sink, progress, tell)
+
+    def store(self, options: dict[str, Any]) -> checkpoints.CheckpointStore:
+        """The checkpoint that the flags name; none in a database, which this host does not have."""
+        store = super().store(options)
+        if isinstance(store, checkpoints.DatabaseStore):
+            raise Usage("--cursor-store db needs the database; use file, s3 or none")
+        if isinstance(store, checkpoints.FileStore):
+            return checkpoints.FileStore(Path(store.path), self.feed.key, has_database=False)
+        if isinstance(store, checkpoints.LakeStore):
+            return checkpoints.LakeStore(store.uri, self.feed.key, has_database=False)
+        return store
+
+    def dry_run(self, scope: Scope, store: checkpoints.CheckpointStore, options: dict[str, Any]) -> None:
+        """Say what would be exported."""
+        cursor = api_client.cursor_behind(store.read(), scope.cursor)
+        rows = size = 0
+        first = last = None
+        for line in self._source(options).lines(cursor, scope.shape, scope.until):
+            rows, size = rows + 1, size + len(line.json) + 1
+            first, last = first or line.mark.key, line.mark.key
+        self.say_size(rows, size, first, last)
+
+    def _source(self, options: dict[str, Any]) -> api_client.Source:
+        base_url = options["api_base_url"] or settings.API_BASE_URL
+        if not is_url(base_url, ("http", "https")):
+            raise Usage("needs the http(s) address of an installation in --api-base-url or API_BASE_URL")
+        key = options["api_key"] or next(iter(settings.CHECKOUT_API_KEYS), "")
+        if not key:
+            raise Usage("needs the API key in --api-key or CHECKOUT_API_KEY")
+        rows = min(options["limit"] or _PAGE_ROWS, _PAGE_ROWS)
+        return api_client.Source(self.feed, base_url.rstrip("/"), key, rows, time.sleep)
+
+    def _webhook_sink(self, options: dict[str, Any]) -> Sink:
+        url = self.webhook_url(options)
+        name = url_name(options, self.feed)
+        return WebhookSink(self.feed, url, name, settings.ANALYTICS_WEBHOOK_SECRETS, has_database=False)

@@ -1,0 +1,51 @@
+"""Every endpoint, fuzzed from the OpenAPI document with all of schemathesis' checks."""
+
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from reporting import automation, exports, followups, segments
+from reporting.feeds import WINDOW_FEEDS
+from reporting.models import ExportRun
+from telemetry.intake import capture
+from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.environment import API_KEY
+from tests.factories import quick_order_event, workflow_event
+
+CONFIG = Path(__file__).with_name("fuzzing.toml")
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwj"
+
+
+@pytest.fixture
+def rows(transactional_db):
+    """A few rows of every feed, and what the jobs make of them."""
+    capture([quick_order_event(), workflow_event()], (QuickOrderEvent, GuardrailWorkflowEvent))
+    experiment = {"slug": "spring-offer", "variant_key": "b", "variant_name": None, "is_control": False}
+    segments.record(
+        uuid.uuid4(), [{**experiment, "status": "running", "feature_flag_key": None, "assignment_strategy": None}]
+    )
+    given = dict.fromkeys(column.name for column in followups.GIVEN_COLUMNS)
+    followups.record({**given, "provider_id": "provider-viralhub", "action": "pause"})
+    automation.run()
+    for feed in WINDOW_FEEDS:
+        exports.perform(exports.request_run(feed, ExportRun.Trigger.COMMAND))
+
+
+def test_no_request_fails_a_check(live_server, settings, rows, operator):
+    settings.ANALYTICS_WEBHOOK_SECRETS = [SECRET]
+    session = operator.cookies[settings.SESSION_COOKIE_NAME].value
+    environment = {**os.environ, "FUZZ_API_KEY": API_KEY, "FUZZ_SESSION": session, "FUZZ_SECRET": SECRET}
+
+    fuzzing = subprocess.run(
+        [sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG, "run", f"{live_server.url}/api/schema/"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert fuzzing.returncode == 0, fuzzing.stdout + fuzzing.stderr
