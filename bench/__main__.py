@@ -4,10 +4,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import capture, reading
+from bench import capture, exporting, lists, reading
 from tests.e2e.desk import Desk
 
-_BENCHMARKS = {"capture": capture.measure, "reading": reading.measure}
+_BENCHMARKS = {
+    "capture": capture.measure,
+    "reading": reading.measure,
+    "lists": lists.measure,
+    "exporting": exporting.measure,
+}
 
 
 def main() -> None:

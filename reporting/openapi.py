@@ -9,7 +9,7 @@ from rest_framework import serializers
 from reporting.feeds import Column, ColumnType, Feed, WireField
 from reporting.serializers import HTTP_URL, Flag, HttpUrl, Identifier, Text, WireObject
 from reporting.shapes import model_of
-from smplat.openapi import TIME, Schema, nullable, objects, open_objects, texts
+from smplat.openapi import IGNORED, STORABLE, TIME, Schema, nullable, objects, open_objects, texts
 
 _TYPES: dict[ColumnType, Schema] = {
     ColumnType.UUID: {"type": "string", "format": "uuid"},
@@ -67,7 +67,7 @@ def message_schema(feed: Feed, most_rows: int) -> Schema:
     A row that comes in needs less than one that goes out has: what may be null may be missing.
     """
     rows = {"type": "array", "items": _incoming_schema(feed), "minItems": 1, "maxItems": most_rows}
-    return open_objects({str(feed.webhook_key): rows}, [str(feed.webhook_key)])
+    return open_objects({str(feed.webhook_key): rows}, [str(feed.webhook_key)], STORABLE)
 
 
 def _incoming_schema(feed: Feed) -> Schema:
@@ -76,10 +76,10 @@ def _incoming_schema(feed: Feed) -> Schema:
         group, _, leaf = column.wire[0].rpartition(".")
         if len(column.wire) == 1:
             groups.setdefault(group, {})[leaf] = _given_schema(feed, column)
-    nested = {name: nullable(open_objects(properties, [])) for name, properties in groups.items() if name}
+    nested = {name: nullable(open_objects(properties, [], STORABLE)) for name, properties in groups.items() if name}
     required = [column.wire[0] for column in feed.columns if not column.nullable and len(column.wire) == 1]
     alternatives = [_alternatives(feed, column) for column in feed.columns if len(column.wire) > 1]
-    row = open_objects({**groups[""], **nested}, required)
+    row = open_objects({**groups[""], **nested}, required, STORABLE)
     return {**row, "allOf": alternatives} if alternatives else row
 
 
@@ -120,6 +120,7 @@ def _object(field: WireObject) -> Schema:
     schema = open_objects(
         {name: request_schema(inner) for name, inner in fields.items()},
         [name for name, inner in fields.items() if inner.required],
+        IGNORED,
     )
     return _or_null(field, schema)
 

@@ -20,8 +20,9 @@ from kombu.exceptions import OperationalError
 
 from reporting import exports
 from reporting.api.downloads import NothingYet, object_response
-from reporting.feeds import FEEDS, WINDOW_FEEDS, Feed
+from reporting.feeds import FEEDS, Feed
 from reporting.models import Checkpoint, ExportRun
+from reporting.rows import Writer, long_writers
 from reporting.shapes import csv_lines, model_of, warehouse_rows
 from reporting.tasks import export_requested
 
@@ -30,6 +31,8 @@ RECENT_ROWS = 10
 LISTED_RUNS = 50
 #: A feed is late when its newest success is older than this many intervals of its schedule.
 LATE_AFTER_INTERVALS = 2
+#: A writer that is older than this holds exports back noticeably.
+LONG_WRITER = timedelta(seconds=5)
 VIEW, EXPORT, START = "reporting.view_exportrun", "reporting.export_data", "reporting.start_exportrun"
 
 View = Callable[..., HttpResponseBase]
@@ -37,13 +40,23 @@ View = Callable[..., HttpResponseBase]
 
 @dataclass(frozen=True)
 class Card:
-    """What the page shows of one feed."""
+    """What the page shows of one feed.
+
+    Attributes:
+        feed: the feed.
+        run: its newest run that was not skipped.
+        success: its newest successful run that made an object.
+        checkpoint: how far it is exported.
+        is_late: whether its last sound run is older than its schedule allows.
+        writers: transactions that hold its next export back.
+    """
 
     feed: Feed
     run: ExportRun | None
     success: ExportRun | None
     checkpoint: Checkpoint | None
     is_late: bool
+    writers: list[Writer]
 
 
 def stylesheet(request: HttpRequest) -> str:
@@ -80,11 +93,11 @@ def operator_page(permission: str) -> Callable[[View], View]:
 @operator_page(VIEW)
 @require_GET
 def reports(request: HttpRequest) -> HttpResponse:
-    """The desk's first page: a card per telemetry feed, and the most recent rows of each."""
+    """The desk's first page: a card per feed, and the most recent rows of each."""
     context = {
         "title": "Reports",
         "cards": list(_cards()),
-        "recent": [(feed, _recent_rows(feed)) for feed in WINDOW_FEEDS],
+        "recent": [(feed, _recent_rows(feed)) for feed in FEEDS.values()],
         "csv_rows": CSV_ROWS,
     }
     return _render(request, "reporting/reports.html", context)
@@ -123,7 +136,7 @@ def download(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
 @require_POST
 def start(request: HttpRequest, feed_key: str) -> HttpResponse:
     """Queue a run of a feed, and show its page."""
-    feed = _telemetry_feed(feed_key)
+    feed = _feed(feed_key)
     run = exports.request_run(feed, ExportRun.Trigger.OPERATOR, _user(request).pk)
     try:
         export_requested.delay(str(run.pk))
@@ -137,7 +150,7 @@ def start(request: HttpRequest, feed_key: str) -> HttpResponse:
 @require_GET
 def feed_csv(request: HttpRequest, feed_key: str) -> StreamingHttpResponse:
     """The newest rows of a feed, or all of them, as CSV in warehouse shape."""
-    feed = _telemetry_feed(feed_key)
+    feed = _feed(feed_key)
     given = request.GET.get("rows", str(CSV_ROWS[1]))
     if given not in {"all", *map(str, CSV_ROWS)}:
         raise Http404(f"rows is one of {', '.join(map(str, CSV_ROWS))} and all")
@@ -153,24 +166,27 @@ def feed_csv(request: HttpRequest, feed_key: str) -> StreamingHttpResponse:
 
 def _cards() -> Iterator[Card]:
     newest = {run.feed: run for run in ExportRun.objects.newest_of_each_feed()}
-    successes = {run.feed: run for run in ExportRun.objects.newest_success_of_each_feed()}
+    successes = {run.feed: run for run in ExportRun.objects.newest_artifact_of_each_feed()}
+    sound = {run.feed: run.finished_at for run in ExportRun.objects.newest_sound_of_each_feed()}
     checkpoints = Checkpoint.objects.in_bulk()
+    models = {feed.key: model_of(feed) for feed in FEEDS.values()}
+    writers = long_writers(models.values(), LONG_WRITER)
     now = timezone.now()
-    for feed in WINDOW_FEEDS:
-        success = successes.get(feed.key)
+    for feed in FEEDS.values():
+        at, table = sound.get(feed.key), models[feed.key]._meta.db_table
         yield Card(
             feed=feed,
             run=newest.get(feed.key),
-            success=success,
+            success=successes.get(feed.key),
             checkpoint=checkpoints.get(feed.key),
-            is_late=success is not None and is_late(feed, success.finished_at or now, now),
+            is_late=at is not None and is_late(feed, at, now),
+            writers=[writer for writer in writers if writer.table == table],
         )
 
 
 def is_late(feed: Feed, succeeded_at: datetime, now: datetime) -> bool:
     """Whether the newest success of ``feed`` is older than its schedule allows."""
-    age: timedelta = now - succeeded_at
-    return age > LATE_AFTER_INTERVALS * feed.interval
+    return now - succeeded_at > LATE_AFTER_INTERVALS * feed.interval
 
 
 def _recent_rows(feed: Feed) -> list[dict[str, Any]]:
@@ -178,10 +194,10 @@ def _recent_rows(feed: Feed) -> list[dict[str, Any]]:
     return list(rows.values(*(column.name for column in feed.columns)))
 
 
-def _telemetry_feed(feed_key: str) -> Feed:
+def _feed(feed_key: str) -> Feed:
     feed = FEEDS.get(feed_key)
-    if feed is None or feed not in WINDOW_FEEDS:
-        raise Http404(f"there is no telemetry feed {feed_key}")
+    if feed is None:
+        raise Http404(f"there is no feed {feed_key}")
     return feed
 
 

@@ -6,6 +6,8 @@ to which everything is settled; docs/adr/0002-positions-and-fence.md tells why i
 """
 
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -64,6 +66,36 @@ def settled_before(model: type[Model]) -> datetime:
         )
         moment: datetime = cursor.fetchone()[0]
     return moment
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A transaction that has written to a table and has not ended.
+
+    Attributes:
+        table: the table.
+        pid: the process id of its database backend.
+        since: when the transaction began.
+    """
+
+    table: str
+    pid: int
+    since: datetime
+
+
+def long_writers(models: Iterable[type[Model]], age: timedelta) -> list[Writer]:
+    """Writers of the tables of ``models`` that are older than ``age``, and so hold exports back; the oldest first."""
+    tables = [model._meta.db_table for model in models]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT relation::regclass::text, pid, xact_start FROM pg_locks"
+            " JOIN pg_stat_activity USING (pid)"
+            " WHERE locktype = 'relation' AND relation = ANY(%s::regclass[]) AND mode = 'RowExclusiveLock' AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND xact_start < statement_timestamp() - %s ORDER BY xact_start",
+            [tables, age],
+        )
+        return [Writer(*row) for row in cursor.fetchall()]
 
 
 def write_time(model: type[Model]) -> datetime:

@@ -7,7 +7,7 @@ from reporting.api import automation, downloads, windows
 from reporting.api.operations import artifact, of_feed, window_export
 from reporting.feeds import FEEDS
 
-_QUICK_ORDER, _WORKFLOW = FEEDS["quick_order"], FEEDS["guardrail_workflow"]
+_QUICK_ORDER, _WORKFLOW, _FOLLOW_UPS = FEEDS["quick_order"], FEEDS["guardrail_workflow"], FEEDS["guardrail_followups"]
 
 urlpatterns = [
     path("", include("reporting.api.urls")),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("api/reporting/quick-order-export", of_feed(downloads.ArtifactView, _QUICK_ORDER, get=artifact)),
     path("api/reporting/guardrail-workflow-export", of_feed(downloads.ArtifactView, _WORKFLOW, get=artifact)),
     path("api/v1/fulfillment/providers/automation/status/history", automation.AutomationHistoryView.as_view()),
+    path("api/reporting/guardrail-followups/export", of_feed(downloads.ArtifactView, _FOLLOW_UPS, get=artifact)),
     path("lake/<str:token>", downloads.lake_file, name="lake-file"),
     path("admin/reports", pages.reports, name="reports"),
     path("admin/reports/runs/", pages.runs, name="runs"),

@@ -24,10 +24,14 @@ def component(name: str, schema: Schema) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def add_components(result: Schema, **_: Any) -> Schema:
-    """Put the named schemas into the document; a hook of drf-spectacular."""
+def complete(result: Schema, **_: Any) -> Schema:
+    """Put the named schemas into the document, and say that every body is required; a hook of drf-spectacular."""
     schemas = {**result["components"].get("schemas", {}), **_components}
     result["components"]["schemas"] = dict(sorted(schemas.items()))
+    for path in result["paths"].values():
+        for operation in path.values():
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
     return result
 
 
@@ -38,9 +42,9 @@ def objects(properties: dict[str, Schema], required: list[str] | None = None, **
     return {"type": "object", **{name: value for name, value in given.items() if value}, **more}
 
 
-def open_objects(properties: dict[str, Schema], required: list[str]) -> Schema:
-    """The schema of an object that may hold more than ``properties``, as long as it can be stored."""
-    return objects(properties, required, additionalProperties=JSON, propertyNames=texts(_MOST_KEY))
+def open_objects(properties: dict[str, Schema], required: list[str], others: Schema) -> Schema:
+    """The schema of an object that may hold ``others`` beside ``properties``, under names of a limited length."""
+    return objects(properties, required, additionalProperties=others, propertyNames=texts(200))
 
 
 def nullable(schema: Schema) -> Schema:
@@ -61,23 +65,26 @@ def texts(most: int | None = None, least: int = 0, **more: Any) -> Schema:
 # PostgreSQL's text and jsonb hold every character but this one.
 NO_NUL = r"^[^\x00]*$"
 TIME: Schema = {"type": "string", "format": "date-time"}
-_MOST_KEY, _MOST_TEXT = 200, 10_000
-#: Any JSON value that the database can hold; what is nested past 32 levels is refused as well.
-JSON = component(
-    "Json",
-    {
-        "description": "Any JSON that can be stored: numbers within 64 bits, no NUL characters, at most 32 levels deep.",
-        "anyOf": [
-            {"type": ["null", "boolean"]},
-            {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
-            {"type": "number", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63},
-            texts(_MOST_TEXT),
-            {"type": "array", "items": {"$ref": "#/components/schemas/Json"}},
-            {"$ref": "#/components/schemas/JsonObject"},
-        ],
-    },
-)
-JSON_OBJECT = component("JsonObject", open_objects({}, []))
+
+
+def _json(name: str, most_text: int | None, description: str) -> Schema:
+    """A component for any JSON value of which each part is fit for the database."""
+    itself = {"$ref": f"#/components/schemas/{name}"}
+    values: list[Schema] = [
+        {"type": ["null", "boolean"]},
+        {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+        {"type": "number", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63},
+        texts(most_text),
+        {"type": "array", "items": itself},
+        open_objects({}, [], itself),
+    ]
+    return component(name, {"description": description, "anyOf": values})
+
+
+#: What is kept: part of an event, or of a message.
+STORABLE = _json("Storable", 10_000, "JSON with numbers within 64 bits and without NUL, at most 32 levels deep.")
+#: What is not read, but parsed.
+IGNORED = _json("Ignored", None, "JSON that is not read; texts may be longer than those of `Storable`.")
 ERROR = component(
     "Error",
     {

@@ -283,7 +283,7 @@ SPECTACULAR_SETTINGS = {
     "CAMELIZE_NAMES": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
-    "POSTPROCESSING_HOOKS": ["smplat.openapi.add_components"],
+    "POSTPROCESSING_HOOKS": ["smplat.openapi.complete"],
     # The files of the page come from this installation.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

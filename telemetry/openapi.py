@@ -13,8 +13,8 @@ from drf_spectacular.utils import extend_schema
 
 from smplat.openapi import (
     AWAY,
-    JSON,
     NDJSON,
+    STORABLE,
     TIME,
     TOO_LARGE,
     UNSUPPORTED,
@@ -68,13 +68,13 @@ def _event(name: Schema, guardrail: dict[str, Schema], more: dict[str, Schema], 
     properties = {
         "id": texts(200, least=1, description="Best a UUID; every other text maps to a UUIDv5."),
         "name": name,
-        "source": JSON,
+        "source": STORABLE,
         "recordedAt": nullable({**TIME, "description": "From 1970 to 2200; the server's time where it is missing."}),
-        "guardrail": nullable(open_objects(guardrail, [])),
-        "metadata": nullable(open_objects({}, [])),
+        "guardrail": nullable(open_objects(guardrail, [], STORABLE)),
+        "metadata": nullable(open_objects({}, [], STORABLE)),
         **more,
     }
-    return open_objects(properties, ["id", "name", *required])
+    return open_objects(properties, ["id", "name", *required], STORABLE)
 
 
 _QUICK_ORDER = component(
@@ -86,8 +86,8 @@ _QUICK_ORDER = component(
             "sessionId": _text(QuickOrderEvent, "session_id"),
             "productId": _text(QuickOrderEvent, "product_id"),
             "productTitle": _text(QuickOrderEvent, "product_title"),
-            "reason": JSON,
-            "outcome": JSON,
+            "reason": STORABLE,
+            "outcome": STORABLE,
         },
         [],
     ),
@@ -113,7 +113,7 @@ _OTHER = component(
     "OtherCapture",
     {
         "description": "An event of a name that no feed takes; it is counted as ignored.",
-        **objects({"name": texts(least=1, **{"not": {"enum": [*_NAMES, GuardrailWorkflowEvent.NAME]}})}),
+        **objects({"name": {"type": "string", "minLength": 1, "not": {"enum": [*_NAMES, GuardrailWorkflowEvent.NAME]}}}),
     },
 )
 _INTAKE = component(

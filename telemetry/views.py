@@ -1,5 +1,7 @@
 """The two public capture routes."""
 
+from typing import Any
+
 from django.conf import settings
 from drf_spectacular.utils import extend_schema_view
 from rest_framework import status
@@ -10,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from telemetry import forwarding, metrics
-from telemetry.bodies import Body, UnreadableBody, parse
+from telemetry.bodies import Body, UnreadableBody, Unstorable, parse
 from telemetry.intake import Intake, capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
 from telemetry.openapi import CAPTURE, QUICK_ORDER_CAPTURE
@@ -78,13 +80,18 @@ class QuickOrderCaptureView(CaptureView):
     def check(self, body: Body, intake: Intake) -> None:
         """Refuse a body without any quick-order event."""
         super().check(body, intake)
-        if intake.ignored == len(body.events):
+        if not any(map(_may_be_quick_order, body.events)):
             raise ValidationError(
                 {"name": ["No event is quick_order.start, quick_order.abort or quick_order.complete."]}
             )
 
     def forward(self, content: bytes, request: Request) -> None:
         """Leave forwarding to the general route, which gets the same events."""
+
+
+def _may_be_quick_order(event: Any) -> bool:
+    """Whether ``event`` is named a quick-order event, or cannot be read."""
+    return isinstance(event, Unstorable) or (isinstance(event, dict) and event.get("name") in QuickOrderEvent.Name.values)
 
 
 def _content(request: Request) -> bytes:

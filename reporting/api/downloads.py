@@ -31,7 +31,7 @@ class ArtifactView(APIView):
 
     def get(self, request: Request) -> HttpResponseBase:
         """Stream the object, or answer 503 while there is none."""
-        run = ExportRun.objects.newest_success_of_each_feed().filter(feed=self.feed.key).first()
+        run = ExportRun.objects.newest_artifact_of_each_feed().filter(feed=self.feed.key).first()
         if run is None:
             raise NothingYet
         return object_response(run)

@@ -134,7 +134,7 @@ class ExportCommand(BaseCommand):
         kind, path = options["cursor_store"], options["cursor_store_path"]
         if kind == "db" and options["cursor"] is not None:
             raise Usage(
-                "--cursor would move the jobs' checkpoint past rows that were not exported; rewind it in the admin"
+                "--cursor with --cursor-store db would skip rows of the jobs; rewind the checkpoint in the admin"
             )
         if kind == "file":
             return checkpoints.FileStore(Path(path or self.feed.checkpoint_name), self.feed.key)

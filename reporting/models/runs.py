@@ -28,6 +28,15 @@ class ExportRunQuerySet(models.QuerySet["ExportRun"]):
         """The newest run of each feed that succeeded."""
         return self.filter(state=ExportRun.State.SUCCEEDED).order_by("feed", "-created_at").distinct("feed")
 
+    def newest_artifact_of_each_feed(self) -> Self:
+        """The newest run of each feed that succeeded and made an object."""
+        return self.newest_success_of_each_feed().exclude(object_uri="")
+
+    def newest_sound_of_each_feed(self) -> Self:
+        """The newest run of each feed that left nothing to be exported: it succeeded, or there was nothing."""
+        sound = [ExportRun.State.SUCCEEDED, ExportRun.State.SKIPPED]
+        return self.filter(state__in=sound).order_by("feed", "-created_at").distinct("feed")
+
 
 class ExportRun(models.Model):
     """One run of one export job, from request to end."""

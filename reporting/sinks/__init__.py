@@ -1,15 +1,15 @@
 """Where incremental exports deliver rows: one small protocol, one module per kind of sink."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class SinkError(RuntimeError):
     """A sink did not confirm what it was given; the message is one sentence that says why, without secrets."""
 
 
-@dataclass(frozen=True)
-class Mark:
+# Named tuples, since an export makes one of each for every row, and they cost a third of what frozen dataclasses do.
+class Mark(NamedTuple):
     """Where a row stands in its feed.
 
     Attributes:
@@ -23,8 +23,7 @@ class Mark:
     key: str
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One row, ready to be delivered.
 
     Attributes:

@@ -154,6 +154,31 @@ class TestSuccess:
         snapshot = (settings.LOCAL_SNAPSHOT_DIR / "quick-order-events.ndjson").read_bytes().splitlines()
         assert [json.loads(line)["id"] for line in snapshot] == sent[-5_000:]
 
+    def test_a_burst_by_writers_that_overlap_the_runs_reaches_the_lake(self):
+        store(10)
+        run()
+        sent: list[str] = []
+        go_on = threading.Event()
+
+        def write() -> None:
+            for _ in range(10):
+                with transaction.atomic():
+                    sent.extend(store(500))
+                    go_on.wait(0.02)
+            connection.close()
+
+        writers = [threading.Thread(target=write) for _ in range(4)]
+        for writer in writers:
+            writer.start()
+        results = [run(), run()]
+        for writer in writers:
+            writer.join()
+        results.append(run())
+
+        assert len(sent) == 20_000
+        assert {result.state for result in results} == {"succeeded"}
+        assert set(sent) <= {event_id for result in results for event_id in exported_ids(result)}
+
     def test_an_event_that_commits_late_is_in_the_next_object(self):
         inserted, may_commit = threading.Event(), threading.Event()
         late: list[str] = []

@@ -1,5 +1,6 @@
 """The hourly jobs: webhook, lake, checkpoint and its copy."""
 
+import base64
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from reporting import exports, lake, segments
 from reporting.feeds import FEEDS
 from reporting.models import Checkpoint, CheckpointMove, ExportRun, PricingExperimentSegment, SlackMessage
 from reporting.receipts import manifest_uri
+from reporting.shapes import warehouse_rows
 from tests.fakes import Reply, fake_server
 
 FEED = FEEDS["onboarding_segments"]
@@ -239,6 +241,30 @@ class TestRacingWriters:
         delivered += object_ids(result) if result.object_uri else []
 
         assert sorted(delivered) == sorted(committed)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTheWholeLoop:
+    """Job, signed webhook, our own ingestion shim, and an object on the warehouse stage."""
+
+    def test_a_row_comes_out_in_warehouse_shape_once(self, live_server, settings, tmp_path):
+        secret = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
+        settings.ANALYTICS_WEBHOOK_SECRETS = [secret]
+        settings.ANALYTICS_SEGMENTS_WEBHOOK = f"{live_server.url}/api/v1/ingest/onboarding-segments"
+        record(3)
+
+        first = run()
+        Checkpoint.objects.all().delete()
+        lake.write(settings.CHECKPOINT_URIS[FEED.key], b'"1970-01-01T00:00:00Z"')
+        second = run()
+
+        assert (first.state, second.state) == ("succeeded", "succeeded")
+        staged = [path for path in (tmp_path / "lake" / "stage").rglob("*.ndjson")]
+        assert len(staged) == 1
+        rows = [json.loads(line) for line in staged[0].read_bytes().splitlines()]
+        table = PricingExperimentSegment.objects.order_by("recorded_at", "event_id")
+        assert rows == list(warehouse_rows(FEED, table))
+        assert staged[0].parent.name == f"dt={table[0].recorded_at:%Y-%m-%d}"
 
 
 #: A worker of its own process that dies by SIGKILL when it comes to the n-th step of its run.

@@ -4,17 +4,19 @@ import csv
 import io
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reporting import exports
+from reporting import exports, pages
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event, workflow_event
+from tests.reporting.test_incremental_exports import database_url
 
 REPORTS, RUNS = "/admin/reports", "/admin/reports/runs/"
 START = "/admin/reports/feeds/quick_order/start"
@@ -41,7 +43,7 @@ class TestReports:
         page = operator.get(REPORTS).content.decode()
 
         assert "No run yet" in page
-        assert "No events yet" in page
+        assert "No rows yet" in page
 
     def test_a_card_tells_of_the_last_run(self, operator, run):
         page = operator.get(REPORTS).content.decode()
@@ -59,6 +61,23 @@ class TestReports:
         ExportRun.objects.update(state="failed", error="Cannot write <the lake>.")
 
         assert "Cannot write &lt;the lake&gt;." in operator.get(REPORTS).content.decode()
+
+    def test_an_incremental_feed_that_had_nothing_new_is_not_late(self, operator):
+        for state, hours in (("succeeded", 5), ("skipped", 0)):
+            request = exports.request_run(FEEDS["onboarding_segments"], ExportRun.Trigger.SCHEDULE)
+            at = timezone.now() - timedelta(hours=hours)
+            ExportRun.objects.filter(pk=request.pk).update(state=state, finished_at=at, created_at=at)
+
+        assert "desk-state-late" not in operator.get(REPORTS).content.decode()
+
+    def test_a_writer_that_holds_an_export_back_is_named(self, operator, run, monkeypatch):
+        monkeypatch.setattr(pages, "LONG_WRITER", timedelta(0))
+        with psycopg.connect(database_url()) as writer:
+            writer.execute("LOCK TABLE telemetry_quickorderevent IN ROW EXCLUSIVE MODE")
+
+            page = operator.get(REPORTS).content.decode()
+
+            assert f"Held back by database process {writer.info.backend_pid}" in page
 
     def test_markup_in_an_event_is_inert(self, operator):
         capture([quick_order_event(productTitle="<script>alert(1)</script>")], BOTH)
@@ -80,7 +99,7 @@ class TestReports:
         for _ in range(5):
             exports.perform(exports.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
 
-        assert count() == before <= 9
+        assert count() == before <= 13
 
 
 @pytest.mark.django_db
@@ -185,7 +204,7 @@ class TestStart:
         assert "the broker cannot be reached" in answer.content.decode()
         assert ExportRun.objects.get().state == "failed"
 
-    def test_only_a_telemetry_feed_can_be_started_here(self, operator):
+    def test_only_a_feed_can_be_started(self, operator):
         assert operator.post("/admin/reports/feeds/nothing/start").status_code == 404
 
     def test_a_get_starts_nothing(self, operator):
