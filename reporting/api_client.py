@@ -16,7 +16,7 @@ import orjson
 from django.utils import timezone
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from reporting.checkpoints import CheckpointStore
+from reporting.checkpoints import CheckpointError, CheckpointStore
 from reporting.delivery import deliver
 from reporting.feeds import Feed
 from reporting.incremental import Progress, Scope
@@ -125,10 +125,18 @@ def cursor_behind(point: Point | None, start: datetime | None) -> str | None:
     Args:
         point: the checkpoint; a time alone resumes at that time, inclusive.
         start: a time to start at in its place, inclusive.
+
+    Raises:
+        CheckpointError: the checkpoint is one by position, of an exporter that reads the database.
     """
     if start is None and point is not None:
         if TIE in point.extra:
             return str(point.extra[TIE])
+        if point.position is not None:
+            raise CheckpointError(
+                f"found {point}, which an exporter with a database has written; over HTTP its position means nothing, "
+                "and rows behind it may be older than its time. Name a checkpoint of this exporter's own"
+            )
         start = datetime.fromisoformat(point.cursor) if point.cursor else None
     # The list goes on behind a bare time, and times have microseconds.
     return None if start is None else iso(start - timedelta(microseconds=1))

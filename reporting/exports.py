@@ -57,6 +57,7 @@ def _perform_claimed(run: ExportRun) -> None:
         close(run, State.FAILED, f"{_sentence(error)} The checkpoint did not move; the next run starts from it.")
     except BaseException as error:
         close(run, State.FAILED, f"A defect stopped the run ({type(error).__name__}); the log of the worker has more.")
+        announce(run)
         raise
 
 

@@ -16,7 +16,7 @@ from reporting.checkpoints import CheckpointError, DatabaseStore, LakeStore, Poi
 from reporting.endings import NothingToExport, close
 from reporting.feeds import Feed
 from reporting.incremental import Progress, Scope
-from reporting.models import Checkpoint, ExportRun
+from reporting.models import ExportRun
 from reporting.shapes import iso
 from reporting.sinks import Limits, Line, Mark, Sink, SinkError
 from reporting.sinks.lake import LakeSink
@@ -65,26 +65,23 @@ def export(run: ExportRun) -> None:
     """
     feed = run.definition
     mirror = LakeStore(settings.CHECKPOINT_URIS[feed.key], feed.key)
-    point, note = starting_point(DatabaseStore(feed.key, run), mirror)
+    database = DatabaseStore(feed.key, run)
+    point, note = starting_point(database, mirror)
     run.checkpoint_before = point.as_json() if point else None
     if note:
-        _repair(run, mirror, point, note)
+        run.log(note)
     sink = WebhookAndLake(_webhook(feed), LakeSink(feed, settings.LAKE_URI, run.pk, _SHAPE))
     progress = Progress()
     try:
         mark, failure = _deliver(run, point, sink, progress)
         reached = _keep(run, mark, sink, progress)
+    except NothingToExport:
+        _refresh(run, mirror, database)
+        raise
     finally:
         sink.abort()
     _end(run, reached, failure)
     _mirror(run, mirror, reached)
-
-
-def _repair(run: ExportRun, mirror: LakeStore, point: Point | None, note: str) -> None:
-    """Say what is wrong with the checkpoint's copy, and write it anew where the database's checkpoint counts."""
-    run.log(note)
-    if point is not None and Checkpoint.objects.filter(pk=run.feed).exists():
-        _write_copy(run, mirror, point)
 
 
 def _webhook(feed: Feed) -> WebhookSink | None:
@@ -135,6 +132,14 @@ def _mirror(run: ExportRun, mirror: LakeStore, reached: Point) -> None:
     """Copy the checkpoint to where other hosts look for it, with links to what the run made."""
     links = {"downloadUrl": lake.download_url(run.object_uri), "workflowUrl": run.absolute_url}
     _write_copy(run, mirror, replace(reached, extra=links))
+
+
+def _refresh(run: ExportRun, mirror: LakeStore, database: DatabaseStore) -> None:
+    """Write the copy anew where nothing was exported: it may differ, and its download link does not live for ever."""
+    point = database.read()
+    artifact = ExportRun.objects.newest_artifact_of_each_feed().filter(feed=run.feed).first()
+    if point is not None and artifact is not None:
+        _mirror(artifact, mirror, point)
 
 
 def _write_copy(run: ExportRun, mirror: LakeStore, point: Point) -> None:

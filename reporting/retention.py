@@ -30,6 +30,7 @@ def apply() -> int:
             deleted += batch
     SlackMessage.objects.filter(created_at__lt=received_before).delete()
     AutomationRun.objects.filter(ran_at__lt=received_before).delete()
-    kept = [run.pk for run in ExportRun.objects.newest_success_of_each_feed()]
+    newest = ExportRun.objects.newest_success_of_each_feed(), ExportRun.objects.newest_artifact_of_each_feed()
+    kept = {run.pk for runs in newest for run in runs}
     ExportRun.objects.filter(created_at__lt=received_before).exclude(pk__in=kept).delete()
     return deleted

@@ -124,7 +124,9 @@ def window_export(feed: Feed) -> Description:
         ],
         responses={
             (200, NDJSON): _rows_of(feed, "One event a line, oldest first."),
-            400: error("A bad parameter.", {"limit": [f"Must be a whole number from 1; at most {window} are returned."]}),
+            400: error(
+                "A bad parameter.", {"limit": [f"Must be a whole number from 1; at most {window} are returned."]}
+            ),
             **_CLOSED,
             404: error("The window is empty.", {"detail": "There are no events yet."}),
             503: AWAY,
@@ -154,7 +156,6 @@ def _rows_of(feed: Feed, description: str) -> Any:
     return answer({**lines, "description": "`contentSchema` is that of each line."}, description, f"{example}\n")
 
 
-
 def workflow_summary(window: int) -> Description:
     """Describe the workflow summary."""
     return extend_schema(
@@ -164,7 +165,9 @@ def workflow_summary(window: int) -> Description:
         parameters=[_limit(None, window, f"How many of the newest events to read; at most {window:,} are.")],
         responses={
             200: answer(_SUMMARY, "What happened, the newest first.", examples.SUMMARY),
-            400: error("A bad parameter.", {"limit": [f"Must be a whole number from 1; at most {window} are returned."]}),
+            400: error(
+                "A bad parameter.", {"limit": [f"Must be a whole number from 1; at most {window} are returned."]}
+            ),
             **_CLOSED,
             503: AWAY,
         },
@@ -223,9 +226,7 @@ def experiment_events(most: int, default: int) -> Description:
 def conversions(most: int, default: int, longest_slug: int) -> Description:
     """Describe the conversions by experiment and variant."""
     counts = {"orderCount": _COUNT, "journeyCount": _COUNT}
-    variant = objects(
-        {"variantKey": _TEXT, "variantName": nullable(_TEXT), "isControl": {"type": "boolean"}, **counts}
-    )
+    variant = objects({"variantKey": _TEXT, "variantName": nullable(_TEXT), "isControl": {"type": "boolean"}, **counts})
     metric = objects({"slug": _TEXT, **counts, "lastActivity": TIME, "variants": _list(variant)})
     cursor = _query("cursor", texts(longest_slug, least=1), "The last slug of the page before.", "spring-offer")
     return extend_schema(
@@ -284,9 +285,7 @@ def follow_up(longest_key: int) -> Description:
 
 def timeline(most: int, default: int, longest_provider_id: int) -> Description:
     """Describe the timeline of follow-ups."""
-    provider = _query(
-        "providerId", texts(longest_provider_id, least=1), "Keeps to one provider, and tells its state."
-    )
+    provider = _query("providerId", texts(longest_provider_id, least=1), "Keeps to one provider, and tells its state.")
     page = {
         "entries": _list(_ROWS["guardrail_followups"], maxItems=most),
         "nextCursor": _NEXT_CURSOR,
@@ -312,9 +311,7 @@ def timeline(most: int, default: int, longest_provider_id: int) -> Description:
 def automation_history(most: int, default: int) -> Description:
     """Describe the history of the provider automation."""
     digest = dict.fromkeys(("providerId", "severity", "guardrailStatus"), _TEXT)
-    alert = objects(
-        {**digest, "providerName": nullable(_TEXT), "platformSlug": nullable(_TEXT), "occurredAt": TIME}
-    )
+    alert = objects({**digest, "providerName": nullable(_TEXT), "platformSlug": nullable(_TEXT), "occurredAt": TIME})
     telemetry: Schema = {"type": ["object", "null"], "description": "The workflow summary that the run read."}
     metadata = {
         "alertsDigest": _list(alert),

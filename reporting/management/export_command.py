@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from reporting import checkpoints, cursors, exports, incremental
 from reporting.claims import AlreadyRunning, claimed
-from reporting.endings import close
+from reporting.endings import announce, close
 from reporting.feeds import Feed
 from reporting.incremental import Progress, Scope
 from reporting.lake import LakeError
@@ -96,15 +96,18 @@ class ExportCommand(BaseCommand):
         run = exports.request_run(self.feed, ExportRun.Trigger.COMMAND)
         try:
             with claimed(run):
-                self._export(scope, checkpoints.DatabaseStore(self.feed.key, run), progress, options)
+                store = checkpoints.DatabaseStore(self.feed.key, run)
+                run.checkpoint_before = point.as_json() if (point := store.read()) else None
+                self._export(scope, store, progress, options)
+                _succeed(run, progress)
         except AlreadyRunning as reason:
             close(run, ExportRun.State.SKIPPED, f"Skipped: {reason}.")
             self._say(run.error)
         except BaseException as error:
             close(run, ExportRun.State.FAILED, f"{str(error) or type(error).__name__}; {_kept(progress)}")
             raise
-        else:
-            _succeed(run, progress)
+        finally:
+            announce(run)
 
     def export(
         self,
@@ -150,6 +153,8 @@ class ExportCommand(BaseCommand):
         return getattr(self, f"_{options['sink']}_sink")(options)  # type: ignore[no-any-return]
 
     def _stdout_sink(self, options: dict[str, Any]) -> Sink:
+        if options["gzip"]:
+            raise Usage("--gzip goes with --sink file or s3; pipe standard output through gzip instead")
         return StdoutSink(sys.stdout.buffer)
 
     def _file_sink(self, options: dict[str, Any]) -> Sink:
@@ -249,4 +254,4 @@ def _succeed(run: ExportRun, progress: Progress) -> None:
 def _kept(progress: Progress) -> str:
     if progress.point is None:
         return "the checkpoint did not move."
-    return f"the checkpoint stands at {progress.point.cursor}, position {progress.point.position}."
+    return f"the checkpoint stands at {progress.point}."

@@ -34,8 +34,10 @@ class ExportRunQuerySet(models.QuerySet["ExportRun"]):
 
     def newest_sound_of_each_feed(self) -> Self:
         """The newest run of each feed that left nothing to be exported: it succeeded, or there was nothing."""
-        sound = [ExportRun.State.SUCCEEDED, ExportRun.State.SKIPPED]
-        return self.filter(state__in=sound).order_by("feed", "-created_at").distinct("feed")
+        # A run that was skipped because another one held the feed has never started, and says nothing of the feed.
+        has_looked = models.Q(state=ExportRun.State.SKIPPED, started_at__isnull=False)
+        sound = self.filter(has_looked | models.Q(state=ExportRun.State.SUCCEEDED))
+        return sound.order_by("feed", "-created_at").distinct("feed")
 
 
 class ExportRun(models.Model):

@@ -13,7 +13,7 @@ class Mark(NamedTuple):
     """Where a row stands in its feed.
 
     Attributes:
-        position: its position.
+        position: its position; 0 where it is not known, as over HTTP.
         time: its time column, ISO 8601 in UTC with six decimals and a ``Z``.
         key: its key, a UUID in text form.
     """

@@ -74,8 +74,10 @@ class LakeSink:
         with _explained():
             content = self._spool.finish()
             lake.write(self.uri, self._spool.file)
+            # Rows that came over HTTP have no position, which reads as 0; those of the database count from 1.
+            positions = None if self._spool.positions == (0, 0) else self._spool.positions
             receipt = self._spool.tally.receipt(
-                self._feed.key, self.uri, self._spool.positions, self._run_id, timezone.now(), self._shape, content
+                self._feed.key, self.uri, positions, self._run_id, timezone.now(), self._shape, content
             )
             lake.write(manifest_uri(self.uri), receipt.as_json())
         self.abort()

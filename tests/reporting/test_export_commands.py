@@ -301,6 +301,14 @@ class TestOverHttp:
         assert ids(tmp_path / "out") == first + second
         assert "position" in json.loads((tmp_path / "c.json").read_text())
 
+    def test_a_checkpoint_of_the_database_exporter_is_refused(self, flags, tmp_path):
+        record(1)
+        stored = ["--cursor-store", "file", "--cursor-store-path", str(tmp_path / "c.json")]
+        call_command(SEGMENTS, "--sink", "file", "--file-path", str(tmp_path / "db"), *stored)
+
+        with pytest.raises(CommandError, match="over HTTP its position means nothing"):
+            call_command(VIA_API, *flags, "--file-path", str(tmp_path / "api"), *stored)
+
     def test_a_bare_time_resumes_inclusive(self, flags, tmp_path):
         event_ids = record(3)
         middle = PricingExperimentSegment.objects.get(pk=event_ids[1]).recorded_at

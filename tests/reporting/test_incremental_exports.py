@@ -259,7 +259,7 @@ class TestTheWholeLoop:
         second = run()
 
         assert (first.state, second.state) == ("succeeded", "succeeded")
-        staged = [path for path in (tmp_path / "lake" / "stage").rglob("*.ndjson")]
+        staged = list((tmp_path / "lake" / "stage").rglob("*.ndjson"))
         assert len(staged) == 1
         rows = [json.loads(line) for line in staged[0].read_bytes().splitlines()]
         table = PricingExperimentSegment.objects.order_by("recorded_at", "event_id")

@@ -66,7 +66,7 @@ class TestReports:
         for state, hours in (("succeeded", 5), ("skipped", 0)):
             request = exports.request_run(FEEDS["onboarding_segments"], ExportRun.Trigger.SCHEDULE)
             at = timezone.now() - timedelta(hours=hours)
-            ExportRun.objects.filter(pk=request.pk).update(state=state, finished_at=at, created_at=at)
+            ExportRun.objects.filter(pk=request.pk).update(state=state, started_at=at, finished_at=at, created_at=at)
 
         assert "desk-state-late" not in operator.get(REPORTS).content.decode()
 

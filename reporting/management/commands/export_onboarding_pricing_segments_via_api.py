@@ -46,6 +46,8 @@ class Command(ExportCommand):
 
     def store(self, options: dict[str, Any]) -> checkpoints.CheckpointStore:
         """The checkpoint that the flags name; none in a database, which this host does not have."""
+        if options["cursor_store"] == "s3" and options["cursor_store_path"] is None:
+            raise Usage("--cursor-store s3 needs --cursor-store-path: the default is the checkpoint of the hourly job")
         store = super().store(options)
         if isinstance(store, checkpoints.DatabaseStore):
             raise Usage("--cursor-store db needs the database; use file, s3 or none")
