@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import capture, exporting, lists, reading
+from bench import capture, exporting, fence, lists, reading
 from tests.e2e.desk import Desk
 
 _BENCHMARKS = {
@@ -12,6 +12,7 @@ _BENCHMARKS = {
     "reading": reading.measure,
     "lists": lists.measure,
     "exporting": exporting.measure,
+    "fence": fence.measure,
 }
 
 

@@ -92,8 +92,8 @@ def long_writers(models: Iterable[type[Model]], age: timedelta) -> list[Writer]:
             " JOIN pg_stat_activity USING (pid)"
             " WHERE locktype = 'relation' AND relation = ANY(%s::regclass[]) AND mode = 'RowExclusiveLock' AND granted"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " AND xact_start < statement_timestamp() - %s ORDER BY xact_start",
-            [tables, age],
+            " AND xact_start < statement_timestamp() - make_interval(secs => %s) ORDER BY xact_start",
+            [tables, age.total_seconds()],
         )
         return [Writer(*row) for row in cursor.fetchall()]
 

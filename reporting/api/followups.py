@@ -90,6 +90,7 @@ def _status(provider_id: str) -> dict[str, Any]:
 
 def _idempotency_key(request: Request) -> str | None:
     given = request.headers.get("Idempotency-Key")
-    if given is not None and not 1 <= len(given) <= _LONGEST_KEY:
-        raise ValidationError({"Idempotency-Key": [f"Must be a text of 1 to {_LONGEST_KEY} characters."]})
+    if given is not None and ("\x00" in given or not 1 <= len(given) <= _LONGEST_KEY):
+        message = f"Must be a text of 1 to {_LONGEST_KEY} characters, none of them NUL."
+        raise ValidationError({"Idempotency-Key": [message]})
     return given

@@ -194,7 +194,7 @@ def recording() -> Description:
                 examples.RECORDED,
             ),
             400: error("A bad body.", {"experiments[0].slug": ["Must be a text of 1 to 200 characters."]}),
-            **_CLOSED,
+            401: UNAUTHORIZED,
             404: error("The order has no such journey.", {"journeyId": ["unknown journey; leave it out."]}),
             413: TOO_LARGE,
             415: UNSUPPORTED,
@@ -257,7 +257,7 @@ def follow_up(longest_key: int) -> Description:
     """Describe the recording of a follow-up."""
     key = OpenApiParameter(
         "Idempotency-Key",
-        {"type": "string", "minLength": 1, "maxLength": longest_key},
+        texts(longest_key, least=1),
         OpenApiParameter.HEADER,
         description="Makes repetitions within 24 hours harmless: they get the first answer.",
         examples=[OpenApiExample("Example", "9f6c1f0e-follow-up")],

@@ -321,7 +321,9 @@ class TestAKilledWorker:
         return subprocess.run(command, env=environment, cwd=ROOT, timeout=120, check=False).returncode
 
     def test_whatever_step_it_dies_at_the_next_run_completes_the_delivery(self, tmp_path):
-        deadly_step, endings, objects = 1, [], set()
+        deadly_step = 1
+        endings: list[int] = []
+        objects: set[tuple[Path, bytes]] = set()
         with fake_server() as server:
             url = f"{server.url}/"
             committed: list[str] = []

@@ -18,7 +18,7 @@ def root(request, tmp_path) -> str:
     if request.param == "s3":
         request.getfixturevalue("s3")
         return "s3://lake/prefix"
-    return tmp_path.as_uri()
+    return str(tmp_path.as_uri())
 
 
 def content(uri: str) -> bytes:

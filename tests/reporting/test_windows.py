@@ -46,6 +46,14 @@ class TestWindowExport:
             }
         ]
 
+    @pytest.mark.parametrize("accept", ["application/x-ndjson", "text/html", "application/json"])
+    def test_it_answers_whatever_media_type_is_asked_for(self, api, accept):
+        capture([quick_order_event()], BOTH)
+
+        answer = api.get(EXPORT, headers={"Accept": accept})
+
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/x-ndjson")
+
     def test_it_comes_oldest_first_with_its_count_in_the_header(self, api):
         events = [workflow_event() for _ in range(7)]
         capture(events, BOTH)

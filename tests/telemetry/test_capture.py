@@ -251,6 +251,9 @@ class TestBadInput:
 
         assert post(stranger, [workflow_event()], QUICK_ORDER).status_code == 400
 
+    def test_a_batch_that_names_no_quick_order_event_is_refused(self, stranger):
+        assert post(stranger, [5, {"name": ["quick_order.start"]}], QUICK_ORDER).status_code == 400
+
 
 class TestAccess:
     @pytest.mark.django_db

@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 
@@ -23,7 +23,7 @@ class Command(ExportCommand):
     """See :class:`ExportCommand`; needs no database."""
 
     help = "Export onboarding segments over HTTP, oldest first, to stdout, a file, a webhook or the lake."
-    requires_system_checks: ClassVar = []
+    requires_system_checks = ()
     feed = FEEDS["onboarding_segments"]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
