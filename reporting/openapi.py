@@ -6,11 +6,15 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import serializers
 
-from reporting.feeds import Column, ColumnType, Feed, WireField
+from reporting.feeds import FEEDS, Column, ColumnType, Feed, WireField
 from reporting.serializers import HTTP_URL, Flag, HttpUrl, Identifier, Text, WireObject
 from reporting.shapes import model_of
-from smplat.openapi import IGNORED, STORABLE, TIME, Schema, nullable, objects, open_objects, texts
+from smplat.openapi import IGNORED, STORABLE, TIME, Schema, component, nullable, objects, open_objects, texts
 
+COUNT: Schema = {"type": "integer", "minimum": 0}
+TEXT: Schema = {"type": "string"}
+#: What is told of a provider's activity.
+ACTIVITY = {"totalActions": COUNT, "lastAction": TEXT, "lastActionAt": TIME}
 _TYPES: dict[ColumnType, Schema] = {
     ColumnType.UUID: {"type": "string", "format": "uuid"},
     ColumnType.TEXT: {"type": "string"},
@@ -27,6 +31,11 @@ _EVENT_PARTS: dict[str, Schema] = {
 # ECMA 262, which JSON schema keeps to, ends a text with $ and knows no escaped quote.
 _URL_PATTERN = HTTP_URL.replace(r"\Z", "$").replace(r"\"", '"')
 _AS_SENT: Schema = {"description": "As the client sent it; null where it did not."}
+
+
+def array(items: Schema, **more: Any) -> Schema:
+    """The schema of an array."""
+    return {"type": "array", "items": items, **more}
 
 
 def wire_schema(feed: Feed) -> Schema:
@@ -164,7 +173,7 @@ def _url(field: HttpUrl) -> Schema:
     return _or_null(field, {"anyOf": [url, {"const": ""}]} if field.allow_blank else url)
 
 
-class SignatureScheme(OpenApiAuthenticationExtension):
+class SignatureScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The signature of a webhook's message."""
 
     target_class = "reporting.api.ingest.SignatureAuthentication"
@@ -177,3 +186,7 @@ class SignatureScheme(OpenApiAuthenticationExtension):
             "`{webhook-id}.{webhook-timestamp}.{body}`, with a secret in `ANALYTICS_WEBHOOK_SECRET`."
         )
         return {"type": "apiKey", "in": "header", "name": "webhook-signature", "description": description}
+
+
+#: The schema of a row of each feed in wire shape.
+ROWS = {key: component(feed.model.partition(".")[2], wire_schema(feed)) for key, feed in FEEDS.items()}

@@ -105,8 +105,9 @@ def write_time(model: type[Model]) -> datetime:
     that INSERT takes; it keeps no other writer waiting.
     """
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(model._meta.db_table)))
-        cursor.execute("SELECT clock_timestamp()")
+        table = sql.Identifier(model._meta.db_table)
+        cursor.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE; SELECT clock_timestamp()").format(table))
+        cursor.nextset()
         moment: datetime = cursor.fetchone()[0]
     return moment
 

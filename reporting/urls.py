@@ -4,7 +4,7 @@ from django.urls import include, path
 
 from reporting import pages
 from reporting.api import automation, downloads, windows
-from reporting.api.operations import artifact, of_feed, window_export
+from reporting.api.feed_operations import artifact, of_feed, window_export
 from reporting.feeds import FEEDS
 
 _QUICK_ORDER, _WORKFLOW, _FOLLOW_UPS = FEEDS["quick_order"], FEEDS["guardrail_workflow"], FEEDS["guardrail_followups"]

@@ -3,14 +3,20 @@
 It listens on a Unix socket inside its data directory alone, which only its owner may enter.
 """
 
+import subprocess
 import warnings
 from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
 
 
 def start(var_dir: Path) -> str:
     """Start the server of ``var_dir`` unless it runs already, and return its database URL.
 
     The server stops when the last process that called this has ended.
+
+    Raises:
+        ImproperlyConfigured: it cannot be started.
     """
     with warnings.catch_warnings():
         # The package looks for a runtime folder at import, and a machine without a desktop session has none.
@@ -19,7 +25,13 @@ def start(var_dir: Path) -> str:
 
     data = var_dir / "postgres"
     data.parent.mkdir(parents=True, exist_ok=True)
-    return str(get_server(data).get_uri())
+    try:
+        return str(get_server(data).get_uri())
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ImproperlyConfigured(
+            f"the embedded PostgreSQL in {data} cannot be started ({type(error).__name__}); its log is {data / 'log'}. "
+            "Or set DATABASE_URL to a PostgreSQL of your own"
+        ) from error
 
 
 def url(var_dir: Path) -> str:

@@ -131,7 +131,7 @@ UNSUPPORTED = error(
 TOO_LARGE = error("The body is too large.", {"detail": "The body is larger than 1048576 bytes."})
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The API key of the storefront and of scripts."""
 
     target_class = "smplat.access.ApiKeyAuthentication"
@@ -143,7 +143,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
         return {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": description}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The session of a signed-in operator."""
 
     target_class = "rest_framework.authentication.SessionAuthentication"

@@ -113,7 +113,9 @@ _OTHER = component(
     "OtherCapture",
     {
         "description": "An event of a name that no feed takes; it is counted as ignored.",
-        **objects({"name": {"type": "string", "minLength": 1, "not": {"enum": [*_NAMES, GuardrailWorkflowEvent.NAME]}}}),
+        **objects(
+            {"name": {"type": "string", "minLength": 1, "not": {"enum": [*_NAMES, GuardrailWorkflowEvent.NAME]}}}
+        ),
     },
 )
 _INTAKE = component(
@@ -131,7 +133,6 @@ _INTAKE = component(
         }
     ),
 )
-
 
 
 def _requests(event: Schema, batch: Schema, example: Schema) -> dict[str, Any]:
@@ -176,7 +177,5 @@ QUICK_ORDER_CAPTURE = _capture(
     "captureQuickOrder",
     "Capture quick-order telemetry",
     {"name": ["No event is quick_order.start, quick_order.abort or quick_order.complete."]},
-    _requests(
-        _QUICK_ORDER, {"contains": objects({"name": {"type": "string", "enum": _NAMES}})}, _QUICK_ORDER_EXAMPLE
-    ),
+    _requests(_QUICK_ORDER, {"contains": objects({"name": {"type": "string", "enum": _NAMES}})}, _QUICK_ORDER_EXAMPLE),
 )

@@ -91,7 +91,9 @@ class QuickOrderCaptureView(CaptureView):
 
 def _may_be_quick_order(event: Any) -> bool:
     """Whether ``event`` is named a quick-order event, or cannot be read."""
-    return isinstance(event, Unstorable) or (isinstance(event, dict) and event.get("name") in QuickOrderEvent.Name.values)
+    if isinstance(event, dict):
+        return event.get("name") in QuickOrderEvent.Name.values
+    return isinstance(event, Unstorable)
 
 
 def _content(request: Request) -> bytes:

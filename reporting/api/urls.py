@@ -3,7 +3,7 @@
 from django.urls import path
 
 from reporting.api import conversions, followups, ingest, segments
-from reporting.api.operations import ingestion, of_feed
+from reporting.api.feed_operations import ingestion, of_feed
 from reporting.feeds import FEEDS
 
 urlpatterns = [

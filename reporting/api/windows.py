@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting.api import operations
 from reporting.api.downloads import attachment
+from reporting.api.feed_operations import workflow_summary
 from reporting.feeds import FEEDS, Feed
 from reporting.shapes import iso, model_of, ndjson, wire_rows
 from smplat.access import KeyOrOperator
@@ -56,7 +56,7 @@ class WorkflowSummaryView(APIView):
     permission_classes = (KeyOrOperator,)
     required_permission = "telemetry.view_guardrailworkflowevent"
 
-    @operations.workflow_summary(FEEDS["guardrail_workflow"].window or 0)
+    @workflow_summary(FEEDS["guardrail_workflow"].window or 0)
     def get(self, request: Request) -> Response:
         """Return the summary of the newest ``limit`` events of the window."""
         window = FEEDS["guardrail_workflow"].window or 0

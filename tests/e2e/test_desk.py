@@ -14,8 +14,9 @@ pytestmark = [pytest.mark.xdist_group("desk"), pytest.mark.browser]
 
 
 @pytest.fixture
-def signed_in(page):
-    """The reports page, after a sign-in by hand."""
+def signed_in(desk, page):
+    """The reports page of a desk with an event at least, after a sign-in by hand."""
+    httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
     page.goto("/admin/reports")
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
@@ -24,13 +25,15 @@ def signed_in(page):
     return page
 
 
-def test_an_operator_runs_an_export_and_downloads_its_file(desk, signed_in):
-    httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
-    card = signed_in.locator("#feed-quick_order")
+def run_now(page) -> None:
+    """Press "Run now" of the quick orders, and wait for the run's end on its page."""
+    page.locator("#feed-quick_order").get_by_role("button", name="Run now").click()
+    page.wait_for_url("**/admin/reports/runs/*")
+    page.locator("#run .desk-state-succeeded").wait_for(timeout=60_000)
 
-    card.get_by_role("button", name="Run now").click()
-    signed_in.wait_for_url("**/admin/reports/runs/*")
-    signed_in.locator("#run .desk-state-succeeded").wait_for(timeout=60_000)
+
+def test_an_operator_runs_an_export_and_downloads_its_file(desk, signed_in):
+    run_now(signed_in)
 
     object_path = Path(urlsplit(signed_in.locator("#run code", has_text="file://").inner_text()).path)
     with signed_in.expect_download() as download:
@@ -43,6 +46,8 @@ def test_an_operator_runs_an_export_and_downloads_its_file(desk, signed_in):
 
 
 def test_the_card_shows_the_run_afterwards(signed_in):
+    run_now(signed_in)
+    signed_in.get_by_role("link", name="Back to the reports").click()
     card = signed_in.locator("#feed-quick_order")
 
     assert card.locator(".desk-state").first.inner_text() == "Succeeded"

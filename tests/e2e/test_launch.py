@@ -15,6 +15,10 @@ from tests.e2e.desk import API_KEY, PASSWORD, ROOT, Desk, free_port, wait_for
 from tests.factories import quick_order_event
 
 pytestmark = pytest.mark.xdist_group("desk")
+EXPORTS = (
+    ("quick_order.", "/api/telemetry/quick-order/export", "X-Quick-Order-Events"),
+    ("guardrail.workflow", "/api/telemetry/guardrail-workflow/export", "X-Guardrail-Workflow-Events"),
+)
 SAMPLES = Path(smplat.demo.__file__).with_name("telemetry-events.ndjson")
 
 
@@ -57,12 +61,15 @@ class TestARunningDesk:
             thread.join()
 
         assert set(statuses) == {202}
-        sent = {event["id"] for event in map(json.loads, bodies) if event["name"].startswith("quick_order.")}
-        with desk.client() as http:
-            answer = http.get("/api/telemetry/quick-order/export")
-        exported = [json.loads(line)["id"] for line in answer.text.splitlines()]
-        assert sent <= set(exported)
-        assert len(exported) == len(set(exported)) == int(answer.headers["X-Quick-Order-Events"])
+        events = [json.loads(body) for body in bodies]
+        assert len(events) == 119
+        for prefix, route, header in EXPORTS:
+            sent = {event["id"] for event in events if event["name"].startswith(prefix)}
+            with desk.client() as http:
+                answer = http.get(route)
+            exported = [json.loads(line)["id"] for line in answer.text.splitlines()]
+            assert sent <= set(exported)
+            assert len(exported) == len(set(exported)) == int(answer.headers[header])
 
     def test_a_second_start_on_the_same_folder_says_so(self, desk):
         result = launch_again(desk, PORT=str(free_port()))

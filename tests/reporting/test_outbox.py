@@ -12,7 +12,7 @@ from reporting import outbox
 from reporting.models import SlackChannel, SlackMessage
 from tests.fakes import Clock, FakeServer, Reply, closed_port_url, fake_server
 
-FOLLOW_UPS, AUTOMATION = SlackMessage.Webhook
+FOLLOW_UPS, AUTOMATION = SlackMessage.Webhook.FOLLOW_UPS, SlackMessage.Webhook.AUTOMATION
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
 pytestmark = pytest.mark.django_db
