@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.desk import PASSWORD
 from tests.factories import quick_order_event
 
-pytestmark = [pytest.mark.xdist_group("desk"), pytest.mark.browser]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import smplat.demo
 from tests.e2e.desk import API_KEY, PASSWORD, ROOT, Desk, free_port, wait_for
 from tests.factories import quick_order_event
 
-pytestmark = pytest.mark.xdist_group("desk")
 EXPORTS = (
     ("quick_order.", "/api/telemetry/quick-order/export", "X-Quick-Order-Events"),
     ("guardrail.workflow", "/api/telemetry/guardrail-workflow/export", "X-Guardrail-Workflow-Events"),

