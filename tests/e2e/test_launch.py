@@ -154,3 +154,34 @@ class TestTheEnd:
 
         assert announced[0] == announced[1]
         assert (tmp_path / "var" / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+class TestTheDemo:
+    def test_it_fills_a_running_desk_and_exports_twice_the_same(self, desk):
+        for _ in range(2):
+            result = subprocess.run(
+                [sys.executable, "-W", "ignore", "-m", "smplat.demo"],
+                env=desk.environment,
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            assert result.returncode == 0, result.stderr
+            assert "quick_order: succeeded" in result.stderr
+            assert "guardrail_workflow: succeeded" in result.stderr
+
+        assert "0 events are new" in result.stdout
+
+    def test_without_a_running_desk_it_says_what_to_do(self, desk):
+        result = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "smplat.demo"],
+            env=desk.environment | {"PORT": str(free_port())},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+        assert result.returncode == 1
+        assert "start it with `make run`" in result.stderr

@@ -1,0 +1,25 @@
+"""The sample telemetry of `make demo`."""
+
+from datetime import UTC, datetime, timedelta
+
+from smplat.demo.__main__ import _bodies, spread
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def test_the_samples_are_spread_over_the_last_fourteen_days_in_their_order():
+    events = spread(_bodies(), NOW)
+
+    times = [datetime.fromisoformat(event["recordedAt"]) for event in events]
+    assert times == sorted(times)
+    assert times[0] > NOW - timedelta(days=14)
+    assert timedelta(0) < NOW - times[-1] < timedelta(days=1)
+
+
+def test_both_copies_of_an_event_stay_alike():
+    copies: dict[str, list[dict]] = {}
+    for event in spread(_bodies(), NOW):
+        copies.setdefault(event["id"], []).append(event)
+
+    assert all(copy == twins[0] for twins in copies.values() for copy in twins)
+    assert max(len(twins) for twins in copies.values()) == 2
