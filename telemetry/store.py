@@ -1,17 +1,16 @@
 """Storing of captured events: the only place that writes the telemetry tables.
 
-One statement stores a request's events, whatever their number and kind. It goes past Django's cursors, which send
-every statement as text: as a prepared statement, PostgreSQL plans it once a session instead of once a request.
+One prepared statement stores a request's events, whatever their number and kind.
 """
 
 from itertools import combinations
 from typing import Any
 
 import orjson
-import psycopg
 from django.db import OperationalError, connection
 from psycopg import sql
 
+from smplat import prepared
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
 
 Row = dict[str, Any]
@@ -29,21 +28,13 @@ def insert(rows: dict[Model, list[Row]]) -> int:
     models = _in_order(rows)
     parameters = [orjson.dumps(rows[model]).decode() for model in models]
     try:
-        return _execute(_STATEMENTS[models], parameters)
+        (count,) = prepared.execute(_STATEMENTS[models], parameters)
     except OperationalError:
-        # A session that the server has closed since its last use is found out here, by its first statement. To send
-        # the rows again is safe: whatever was stored by then counts as a duplicate.
-        if connection.in_atomic_block or connection.connection is None or not connection.connection.closed:
+        # To send the rows again is safe: whatever was stored by then counts as a duplicate.
+        if not prepared.drop_lost_session():
             raise
-        connection.close()
-    return _execute(_STATEMENTS[models], parameters)
-
-
-def _execute(statement: bytes, parameters: list[str]) -> int:
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        row = cursor.execute(statement, parameters, prepare=True).fetchone()
-    return int(row[0]) if row else 0
+        (count,) = prepared.execute(_STATEMENTS[models], parameters)
+    return int(count)
 
 
 def _in_order(models: Any) -> tuple[Model, ...]:
