@@ -1,6 +1,7 @@
 """What the export commands have in common: flags, sinks, progress and exit codes."""
 
 import argparse
+import gc
 import sys
 import uuid
 from collections.abc import Callable
@@ -67,6 +68,8 @@ class ExportCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Export, and say how it ended."""
         scope, progress = self.scope(options), Progress()
+        # What is loaded by now stays until the end; the collector need not walk it anew with every thousand rows.
+        gc.freeze()
         try:
             store = self.store(options)
             if options["dry_run"]:
