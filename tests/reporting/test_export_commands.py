@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -122,6 +123,20 @@ class TestFile:
         )
 
         assert ids(tmp_path / "out") == event_ids[1:]
+
+    def test_a_checkpoint_by_time_leaves_out_no_row_that_was_stored_behind_it(self, tmp_path):
+        first, late = record(2)
+        at = PricingExperimentSegment.objects.get(pk=first).recorded_at
+        PricingExperimentSegment.objects.filter(pk=late).update(recorded_at=at - timedelta(milliseconds=5))
+        (tmp_path / "cursor.json").write_text(iso(at))
+
+        call_command(
+            SEGMENTS,
+            *["--sink", "file", "--file-path", str(tmp_path / "out")],
+            *["--cursor-store", "file", "--cursor-store-path", str(tmp_path / "cursor.json")],
+        )
+
+        assert set(ids(tmp_path / "out")) == {first, late}
 
     def test_a_corrupt_checkpoint_is_an_error_and_no_restart(self, tmp_path, capsys):
         record(1)
