@@ -1,7 +1,9 @@
 """The models of reporting."""
 
+from reporting.models.audit import AuditEntry
 from reporting.models.automation import AutomationRun
 from reporting.models.checkpoint_moves import CheckpointMove
+from reporting.models.conversions import ConversionFold, ConversionTotal
 from reporting.models.destinations import WebhookDestination
 from reporting.models.followups import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus
 from reporting.models.journeys import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
@@ -9,9 +11,12 @@ from reporting.models.messages import SlackChannel, SlackMessage
 from reporting.models.runs import Checkpoint, ExportRun, RunLogLine
 
 __all__ = [
+    "AuditEntry",
     "AutomationRun",
     "Checkpoint",
     "CheckpointMove",
+    "ConversionFold",
+    "ConversionTotal",
     "ExportRun",
     "GuardrailFollowUp",
     "IdempotencyKey",

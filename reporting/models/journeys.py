@@ -89,8 +89,14 @@ class PricingExperimentSegment(models.Model):
             models.Index(fields=["recorded_at", "event_id"], name="segments_by_time"),
             # Searches for the assignments of one order.
             models.Index(fields=["order_id"], name="segments_by_order"),
-            # The conversions per slug and variant, and searches by slug.
-            models.Index(fields=["slug", "variant_key"], name="segments_by_variant"),
+            # The onboarding page: the newest of an experiment, of a variant, of a status, of a strategy.
+            models.Index(fields=["slug", "recorded_at", "event_id"], name="segments_by_slug"),
+            models.Index(fields=["slug", "variant_key", "recorded_at", "event_id"], name="segments_by_variant"),
+            models.Index(fields=["variant_key", "recorded_at", "event_id"], name="segments_by_key"),
+            models.Index(fields=["status", "recorded_at", "event_id"], name="segments_by_status"),
+            models.Index(fields=["assignment_strategy", "recorded_at", "event_id"], name="segments_by_strategy"),
+            # The onboarding page: one order, by the number that people know.
+            models.Index(fields=["order_number", "recorded_at", "event_id"], name="segments_by_number"),
         ]
 
     def __str__(self) -> str:

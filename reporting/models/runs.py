@@ -69,10 +69,15 @@ class ExportRun(models.Model):
     finished_at = models.DateTimeField(null=True)
     rows = models.BigIntegerField(null=True)
     bytes = models.BigIntegerField(null=True)
+    expected_rows = models.BigIntegerField(null=True, help_text="How many rows the run found to export.")
+    delivered_rows = models.BigIntegerField(null=True, help_text="How many of them are done, while the run goes on.")
     checkpoint_before = models.JSONField(null=True)
     checkpoint_after = models.JSONField(null=True)
     object_uri = models.TextField(blank=True)
     status = models.JSONField(null=True, help_text="The status JSON that the run wrote.")
+    live_metrics = models.JSONField(
+        null=True, help_text="The metrics of the same events as the database counts them, to hold the status against."
+    )
     error = models.TextField(blank=True)
 
     objects = ExportRunQuerySet.as_manager()
@@ -95,6 +100,9 @@ class ExportRun(models.Model):
             models.Index(
                 fields=["feed", "-created_at"], condition=models.Q(state="succeeded"), name="export_runs_succeeded"
             ),
+            # The history of runs by state and by trigger, newest first.
+            models.Index(fields=["state", "-created_at"], name="export_runs_by_state"),
+            models.Index(fields=["trigger", "-created_at"], name="export_runs_by_trigger"),
             # The list of runs; retention.
             models.Index(fields=["-created_at"], name="export_runs_by_time"),
         ]

@@ -1,0 +1,40 @@
+"""Running totals of the conversions, so that reading them does not read every assignment again."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class ConversionTotal(models.Model):
+    """What one experiment, or one of its variants, has reached up to the position of the fold."""
+
+    slug = models.TextField(max_length=200)
+    variant_key = models.TextField(null=True, max_length=200, help_text="Empty for the experiment as a whole.")
+    order_count = models.BigIntegerField()
+    journey_count = models.BigIntegerField()
+    last_activity = models.DateTimeField()
+    last_event_id = models.UUIDField(help_text="The newest assignment, which gives name and cohort.")
+    variant_name = models.TextField(null=True, max_length=500)
+    is_control = models.BooleanField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Also the index that pages of slugs are read by.
+            models.UniqueConstraint(fields=["slug", "variant_key"], name="one_total_per_variant", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slug} {self.variant_key or ''}".strip()
+
+
+class ConversionFold(models.Model):
+    """How far the totals reach: one row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    position = models.BigIntegerField(default=0, help_text="The last position that the totals count.")
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="one_conversion_fold")]
+
+    def __str__(self) -> str:
+        return f"up to position {self.position}"
