@@ -2,10 +2,10 @@
 
 from django.urls import include, path
 
-from reporting import pages
 from reporting.api import automation, downloads, windows
 from reporting.api.feed_operations import artifact, of_feed, window_export
 from reporting.feeds import FEEDS
+from reporting.pages import csv_files, onboarding, reports, runs
 
 _QUICK_ORDER, _WORKFLOW, _FOLLOW_UPS = FEEDS["quick_order"], FEEDS["guardrail_workflow"], FEEDS["guardrail_followups"]
 
@@ -19,10 +19,11 @@ urlpatterns = [
     path("api/v1/fulfillment/providers/automation/status/history", automation.AutomationHistoryView.as_view()),
     path("api/reporting/guardrail-followups/export", of_feed(downloads.ArtifactView, _FOLLOW_UPS, get=artifact)),
     path("lake/<str:token>", downloads.lake_file, name="lake-file"),
-    path("admin/reports", pages.reports, name="reports"),
-    path("admin/reports/runs/", pages.runs, name="runs"),
-    path("admin/reports/runs/<uuid:run_id>", pages.run_page, name="run"),
-    path("admin/reports/runs/<uuid:run_id>/download", pages.download, name="run-download"),
-    path("admin/reports/feeds/<str:feed_key>/start", pages.start, name="start-run"),
-    path("admin/reports/feeds/<str:feed_key>/csv", pages.feed_csv, name="feed-csv"),
+    path("admin/reports", reports.reports, name="reports"),
+    path("admin/onboarding", onboarding.onboarding, name="onboarding"),
+    path("admin/reports/runs/", runs.runs, name="runs"),
+    path("admin/reports/runs/<uuid:run_id>", runs.run_page, name="run"),
+    path("admin/reports/runs/<uuid:run_id>/download", runs.download, name="run-download"),
+    path("admin/reports/feeds/<str:feed_key>/start", runs.start, name="start-run"),
+    path("admin/reports/feeds/<str:feed_key>/csv", csv_files.feed_csv, name="feed-csv"),
 ]

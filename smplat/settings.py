@@ -316,7 +316,7 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "sizes": "any", "type": "image/svg+xml", "href": "/static/reporting/favicon.svg"}
     ],
-    "STYLES": ["reporting.pages.stylesheet"],
+    "STYLES": [f"reporting.pages.frame.{name}_styles" for name in ("desk", "charts", "runs", "followups", "rows")],
     "SIDEBAR": {
         "show_all_applications": True,
         "navigation": [
@@ -327,14 +327,20 @@ UNFOLD = {
                         "title": "Reports",
                         "icon": "monitoring",
                         "link": "/admin/reports",
-                        "active": "reporting.pages.is_on_reports",
-                        "permission": "reporting.pages.may_view",
+                        "active": "reporting.pages.frame.is_on_reports",
+                        "permission": "reporting.pages.frame.may_view",
+                    },
+                    {
+                        "title": "Onboarding",
+                        "icon": "shopping_cart_checkout",
+                        "link": "/admin/onboarding",
+                        "permission": "reporting.pages.frame.may_view",
                     },
                     {
                         "title": "Export runs",
                         "icon": "history",
                         "link": "/admin/reports/runs/",
-                        "permission": "reporting.pages.may_view",
+                        "permission": "reporting.pages.frame.may_view",
                     },
                 ],
             }

@@ -20,7 +20,8 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),
     path("", include("telemetry.urls")),
     path("", include("reporting.urls")),
-    path("admin/reports/", RedirectView.as_view(url="/admin/reports")),
+    path("admin/reports/", RedirectView.as_view(url="/admin/reports", query_string=True)),
+    path("admin/onboarding/", RedirectView.as_view(url="/admin/onboarding", query_string=True)),
     path("admin/", admin.site.urls),
 ]
 handler400 = errors.bad_request

@@ -10,9 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reporting import exports, pages
+from reporting import exports
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
+from reporting.pages import cards
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event, workflow_event
@@ -71,7 +72,7 @@ class TestReports:
         assert "desk-state-late" not in operator.get(REPORTS).content.decode()
 
     def test_a_writer_that_holds_an_export_back_is_named(self, operator, run, monkeypatch):
-        monkeypatch.setattr(pages, "LONG_WRITER", timedelta(0))
+        monkeypatch.setattr(cards, "LONG_WRITER", timedelta(0))
         with psycopg.connect(database_url()) as writer:
             writer.execute("LOCK TABLE telemetry_quickorderevent IN ROW EXCLUSIVE MODE")
 
