@@ -270,6 +270,26 @@ class TestDependencies:
         assert named == []
 
 
+class TestTheSuite:
+    def test_its_tests_have_the_same_names_in_every_process(self, request):
+        # The processes that share the suite collect it each for itself, and stop where they differ: a name must
+        # depend neither on the clock nor on the order of a set.
+        here = [item.nodeid for item in request.session.items]
+        files = sorted({name.split("::")[0] for name in here})
+        environment = {**os.environ, "PYTHONHASHSEED": "4", "PYTEST_ADDOPTS": ""}
+
+        collected = subprocess.run(
+            [sys.executable, "-m", "pytest", "-n", "0", "-q", "--collect-only", "-p", "no:cacheprovider", *files],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert sorted(set(here) - set(collected.stdout.splitlines())) == []
+
+
 class TestArchitecture:
     def test_telemetry_never_imports_reporting(self):
         importing = [
