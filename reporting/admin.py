@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from reporting import checkpoints_admin  # noqa: F401 - registers itself
 from reporting.destinations_admin import WebhookDestinationAdmin
 from reporting.models import (
+    AuditEntry,
     AutomationRun,
     ExportRun,
     GuardrailFollowUp,
@@ -149,6 +150,15 @@ class AutomationRunAdmin(IndexedEvidenceAdmin):
 
     list_display: ClassVar = ["ran_at", "summary"]
     ordering: ClassVar = ["-ran_at"]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(IndexedEvidenceAdmin):
+    """What operators did, newest first, found by the operator's name or by what it was done to."""
+
+    list_display: ClassVar = ["at", "username", "action", "subject", "details"]
+    ordering: ClassVar = ["-id"]
+    text_lookups = ("username", "subject")
 
 
 @admin.register(SlackMessage)

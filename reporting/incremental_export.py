@@ -17,6 +17,7 @@ from reporting.endings import NothingToExport, close
 from reporting.feeds import Feed
 from reporting.incremental import Progress, Scope
 from reporting.models import ExportRun
+from reporting.progress import Meter
 from reporting.shapes import iso
 from reporting.sinks import Limits, Line, Mark, Sink, SinkError
 from reporting.sinks.lake import LakeSink
@@ -94,10 +95,15 @@ def _deliver(run: ExportRun, point: Point | None, sink: Sink, progress: Progress
     scope = Scope(run.definition, _SHAPE)
     whole = incremental.start_of(scope, point)
     run.log(f"Reads positions {whole.after + 1} to {whole.until}.")
+    meter = Meter(run, whole.count())
     reached: Line | None = None
+
+    def tell(progress: Progress) -> None:
+        meter.note(progress.rows)
+
     try:
         for part in incremental.parts(whole, scope, sink):
-            reached = incremental.deliver_part(part, scope, sink, progress, lambda progress: None) or reached
+            reached = incremental.deliver_part(part, scope, sink, progress, tell) or reached
     except SinkError as failure:
         if reached is None:
             raise

@@ -52,6 +52,10 @@ class Slice:
         last = _one(position)
         return self if last is None else replace(self, until=last)
 
+    def count(self) -> int:
+        """How many rows the slice holds."""
+        return _one(self._select(sql.SQL("count(*)"))) or 0
+
     def size(self, shape: str) -> "Size":
         """How many rows and bytes the slice holds, and its first and last key."""
         json = sql.SQL("{}::text").format(row_json(self.feed, shape))

@@ -18,7 +18,7 @@ from django.utils import timezone
 from reporting.checkpoints import CheckpointError, Point, move
 from reporting.claims import AlreadyRunning, feed_lock
 from reporting.feeds import FEEDS
-from reporting.models import Checkpoint, CheckpointMove
+from reporting.models import AuditEntry, Checkpoint, CheckpointMove
 from reporting.shapes import iso, model_of
 
 #: Rows are counted up to here, since a rewind may go back over the whole table.
@@ -79,7 +79,9 @@ def rewind(
     """
     with _alone_with(feed):
         to = plan(feed, to_time=to_time, to_position=to_position).to
-        return move(feed, to, user=user, reason=Reason.REWIND)
+        made = move(feed, to, user=user, reason=Reason.REWIND)
+        _note(made, user, AuditEntry.Action.REWIND_CHECKPOINT)
+        return made
 
 
 def undo(last: CheckpointMove, user: User | None) -> CheckpointMove:
@@ -94,7 +96,14 @@ def undo(last: CheckpointMove, user: User | None) -> CheckpointMove:
             raise CheckpointError(f"only the newest move of {last.feed} can be undone, which is now: {newest}")
         position = last.from_position or 0
         to = _point(Checkpoint.objects.get(pk=last.feed), position, last.from_cursor or _time_at(last.feed, position))
-        return move(last.feed, to, user=user, reason=Reason.UNDO, undoes=last)
+        made = move(last.feed, to, user=user, reason=Reason.UNDO, undoes=last)
+        _note(made, user, AuditEntry.Action.UNDO_REWIND)
+        return made
+
+
+def _note(made: CheckpointMove, user: User | None, action: AuditEntry.Action) -> None:
+    if user is not None:
+        AuditEntry.objects.record(user, action, made.feed, move=made.pk, to_position=made.to_position)
 
 
 @contextmanager

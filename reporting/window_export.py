@@ -23,6 +23,7 @@ from reporting.checkpoints import Point, move
 from reporting.endings import NothingToExport, close
 from reporting.feeds import Feed
 from reporting.models import Checkpoint, ExportRun
+from reporting.progress import Meter
 from reporting.receipts import Receipt, Tally, manifest_uri
 from reporting.rows import FENCE_PATIENCE, fence, rows_for_object
 from reporting.shapes import iso, model_of, ndjson, wire
@@ -52,7 +53,7 @@ def export(run: ExportRun) -> None:
     feed, target = run.definition, settings.EXPORT_TARGETS[run.feed]
     checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
     run.checkpoint_before = checkpoint.as_json() if checkpoint else None
-    with _spooled(feed, checkpoint.position if checkpoint else 0) as spool:
+    with _spooled(run, checkpoint.position if checkpoint else 0) as spool:
         run.log(f"Read {spool.tally.rows} rows, positions {spool.positions[0]} to {spool.positions[1]}.")
         receipt = _upload(run, spool, object_uri(feed, target.root_uri, run.pk))
         synced_at = timezone.now()
@@ -71,15 +72,18 @@ def export(run: ExportRun) -> None:
 
 
 @contextmanager
-def _spooled(feed: Feed, after: int) -> Iterator[Spool]:
+def _spooled(run: ExportRun, after: int) -> Iterator[Spool]:
     """Write the lines of the next object to a file, count them in it, and remove it in the end."""
+    feed = run.definition
     model = model_of(feed)
     rows = rows_for_object(model, feed.window or 0, after, fence(model, FENCE_PATIENCE))
+    meter = Meter(run, rows.count())
     sources = {field.source for field in feed.wire} | {"position", feed.time_column}
     settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=settings.SPOOL_DIR) as file:
         first = last = last_time = None
-        for values in rows.values(*sources).iterator(chunk_size=500):
+        for number, values in enumerate(rows.values(*sources).iterator(chunk_size=500)):
+            meter.note(number)
             file.write(ndjson(wire(feed, values)))
             first, last, last_time = first or values["position"], values["position"], values[feed.time_column]
         if first is None or last is None or last_time is None:

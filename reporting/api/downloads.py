@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from reporting import lake
 from reporting.feeds import FEEDS, Feed
-from reporting.models import ExportRun
+from reporting.models import AuditEntry, ExportRun
 from smplat.access import Operator
 
 
@@ -34,7 +34,9 @@ class ArtifactView(APIView):
         run = ExportRun.objects.newest_artifact_of_each_feed().filter(feed=self.feed.key).first()
         if run is None:
             raise NothingYet
-        return object_response(run)
+        answer = object_response(run)
+        AuditEntry.objects.record(request.user, AuditEntry.Action.DOWNLOAD_OBJECT, run.feed, run=str(run.pk))
+        return answer
 
 
 def object_response(run: ExportRun) -> HttpResponseBase:

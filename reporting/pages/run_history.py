@@ -1,0 +1,83 @@
+"""The history of runs, filtered and page by page."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.db.models import F, QuerySet
+from django.db.models.fields.tuple_lookups import Tuple, TupleLessThan
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from reporting.feeds import FEEDS
+from reporting.models import ExportRun
+from reporting.pages.frame import VIEW, operator_page, page
+
+LISTED_RUNS = 50
+_ANY = ("", "any")
+
+
+class RunFilter(forms.Form):
+    """Which runs to list."""
+
+    feed = forms.ChoiceField(required=False, choices=[_ANY, *((feed.key, feed.label) for feed in FEEDS.values())])
+    state = forms.ChoiceField(required=False, choices=[_ANY, *ExportRun.State.choices])
+    trigger = forms.ChoiceField(required=False, choices=[_ANY, *ExportRun.Trigger.choices])
+    user = forms.CharField(required=False, max_length=150)
+    since = forms.DateField(required=False, label="From (UTC)", widget=forms.DateInput({"type": "date"}))
+    until = forms.DateField(required=False, label="To (UTC)", widget=forms.DateInput({"type": "date"}))
+    before = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def clean_before(self) -> ExportRun | None:
+        """The run behind which the page begins."""
+        key: UUID | None = self.cleaned_data["before"]
+        if key is None:
+            return None
+        run = ExportRun.objects.filter(pk=key).first()
+        if run is None:
+            raise forms.ValidationError("The run from which this page goes on is gone; start at the newest run.")
+        return run
+
+    def runs(self) -> QuerySet[ExportRun]:
+        """The runs that the form asks for, newest first."""
+        given = self.cleaned_data
+        runs = ExportRun.objects.select_related("requested_by").order_by("-created_at", "-id")
+        for name, lookup in (("feed", "feed"), ("state", "state"), ("trigger", "trigger")):
+            if given[name]:
+                runs = runs.filter(**{lookup: given[name]})
+        if given["user"]:
+            runs = runs.filter(requested_by__username=given["user"])
+        if given["since"]:
+            runs = runs.filter(created_at__gte=datetime.combine(given["since"], time.min, UTC))
+        if given["until"]:
+            runs = runs.filter(created_at__lt=datetime.combine(given["until"], time.min, UTC) + timedelta(days=1))
+        if before := given["before"]:
+            runs = runs.filter(TupleLessThan(Tuple(F("created_at"), F("id")), (before.created_at, before.pk)))
+        return runs
+
+
+@operator_page(VIEW)
+@require_GET
+def runs(request: HttpRequest) -> HttpResponse:
+    """The runs of all feeds, newest first."""
+    form = RunFilter(request.GET)
+    context: dict[str, Any] = {"title": "Export runs", "form": form, "runs": []}
+    if form.is_valid():
+        found = list(form.runs()[: LISTED_RUNS + 1])
+        context["runs"] = found[:LISTED_RUNS]
+        if len(found) > LISTED_RUNS:
+            context["older"] = _with(request, before=str(found[LISTED_RUNS - 1].pk))
+        if form.cleaned_data["before"]:
+            context["newest"] = _with(request, before=None)
+    return page(request, "reporting/runs.html", context, status=200 if form.is_valid() else 400)
+
+
+def _with(request: HttpRequest, **changes: str | None) -> str:
+    """The query of this page with ``changes``; None takes a parameter out."""
+    query = request.GET.copy()
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value is not None:
+            query[name] = value
+    return f"?{query.urlencode()}"
