@@ -1,7 +1,6 @@
 """The provider automation alert worker: which providers breach their guardrails while nobody has followed up."""
 
-import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,17 +14,15 @@ from django.utils import timezone
 from reporting import digests, outbox, slack
 from reporting.api.windows import workflow_activity
 from reporting.feeds import FEEDS
+from reporting.fetching import FetchError, fetch_json
 from reporting.models import AutomationRun, GuardrailFollowUp
 from reporting.shapes import iso
-from telemetry.bodies import UnreadableBody, parse, problem_of
 from telemetry.models import GuardrailWorkflowEvent
 
 WATCHED = timedelta(hours=24)
 #: How bad each guardrail status is; the others alert nobody.
 SEVERITIES = {"breached": "critical", "warning": "warning"}
-_TIMEOUT_SECONDS = 5.0
 _PATIENCE_SECONDS = 10.0
-_MOST_BYTES = 1_048_576
 _MOST_LINES = 20
 
 
@@ -134,7 +131,7 @@ def _workflow_telemetry() -> dict[str, Any]:
 
 
 def fetch_summary(url: str) -> dict[str, Any]:
-    """Read a workflow summary over HTTP; redirects are not followed.
+    """Read a workflow summary over HTTP.
 
     The API key goes along to this installation's own origin alone.
 
@@ -142,34 +139,9 @@ def fetch_summary(url: str) -> dict[str, Any]:
         BrokenSummary: nothing answers in time, or the answer is no JSON object of at most 1 MiB that can be stored.
     """
     try:
-        body = parse(b"".join(_chunks(url)), is_ndjson=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise BrokenSummary(f"could not be reached ({type(error).__name__})") from error
-    except UnreadableBody as error:
-        raise BrokenSummary("the answer is not JSON") from error
-    summary = body.events[0]
-    if body.is_batch or not isinstance(summary, dict):
-        raise BrokenSummary("the answer is not a JSON object")
-    if problem := problem_of(summary):
-        raise BrokenSummary(f"the answer cannot be stored; {problem}")
-    return summary
-
-
-def _chunks(url: str) -> Iterator[bytes]:
-    """The bytes of the answer, checked for their number and for the time they take before they are handed on."""
-    # Compressed answers are not asked for: a small one may hold more than the limit.
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity", **_api_key_for(url)}
-    deadline, total = time.monotonic() + _PATIENCE_SECONDS, 0
-    with httpx.stream("GET", url, headers=headers, timeout=_TIMEOUT_SECONDS, follow_redirects=False) as answer:
-        if answer.status_code != httpx.codes.OK:
-            raise BrokenSummary(f"answered {answer.status_code}")
-        for chunk in answer.iter_raw():
-            total += len(chunk)
-            if total > _MOST_BYTES:
-                raise BrokenSummary("the answer is larger than 1 MiB")
-            if time.monotonic() > deadline:
-                raise BrokenSummary(f"the answer was not complete within {_PATIENCE_SECONDS:.0f} s")
-            yield chunk
+        return fetch_json(url, _PATIENCE_SECONDS, _api_key_for(url))
+    except FetchError as error:
+        raise BrokenSummary(str(error)) from error
 
 
 def _api_key_for(url: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ class NothingToExport(Exception):
 def close(run: ExportRun, state: ExportRun.State, error: str) -> None:
     """End the run, unless someone else has; a run that was closed as crashed cannot succeed any more."""
     run.state, run.error, run.finished_at = state, error, timezone.now()
-    fields = ("state", "error", "finished_at", "rows", "bytes", "object_uri", "status")
+    fields = ("state", "error", "finished_at", "rows", "bytes", "object_uri", "status", "live_metrics")
     changes = {name: getattr(run, name) for name in (*fields, "checkpoint_before", "checkpoint_after")}
     open_run = ExportRun.objects.filter(pk=run.pk, state__in=[ExportRun.State.QUEUED, ExportRun.State.RUNNING])
     if open_run.update(**changes) != 1 and state == ExportRun.State.SUCCEEDED:

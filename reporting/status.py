@@ -5,7 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from reporting.feeds import Feed
 from reporting.shapes import iso
+from telemetry.models import QuickOrderEvent
 from telemetry.summaries import WorkflowActivity, funnel
 
 
@@ -28,6 +30,18 @@ METRICS: dict[str, Callable[[], QuickOrderMetrics | WorkflowActivity]] = {
     "quick_order": QuickOrderMetrics,
     "guardrail_workflow": WorkflowActivity,
 }
+
+
+def live_metrics(feed: Feed, positions: tuple[int, int]) -> dict[str, Any] | None:
+    """The metrics of an object's events as the database counts them, to hold the object's own against.
+
+    Args:
+        feed: the feed; only the quick orders have a funnel to compare.
+        positions: the first and the last position of the object.
+    """
+    if feed.key != "quick_order":
+        return None
+    return dict(funnel(Counter(dict(QuickOrderEvent.objects.names_between(*positions)))))
 
 
 def status_json(

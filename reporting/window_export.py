@@ -28,7 +28,7 @@ from reporting.receipts import Receipt, Tally, manifest_uri
 from reporting.rows import FENCE_PATIENCE, fence, rows_for_object
 from reporting.shapes import iso, model_of, ndjson, wire
 from reporting.sinks.lake import object_uri
-from reporting.status import METRICS, status_json
+from reporting.status import METRICS, live_metrics, status_json
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def export(run: ExportRun) -> None:
         )
         lake.write(target.status_uri, orjson.dumps(run.status, option=orjson.OPT_INDENT_2))
         run.log(f"Wrote the status to {target.status_uri}.")
+        run.live_metrics = live_metrics(feed, spool.positions)
         _replace_snapshot(feed, spool)
     _succeed(run, receipt, spool)
 

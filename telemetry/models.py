@@ -4,12 +4,14 @@ The fields carry the names and types of the warehouse columns. ``position`` is t
 window of a feed; ``event`` is the event as it left the client.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Now, TruncDate
+
+_DAY = timedelta(days=1)
 
 
 class TelemetryQuerySet(models.QuerySet["TelemetryEvent"]):
@@ -59,6 +61,31 @@ class TelemetryEvent(models.Model):
         return str(self.event_id)
 
 
+class QuickOrderQuerySet(TelemetryQuerySet):
+    """How far shoppers get."""
+
+    def names_until(self, position: int, count: int) -> Iterable[tuple[str, int]]:
+        """How often each name comes among the ``count`` newest arrivals at or before ``position``."""
+        newest = self.filter(position__lte=position).order_by("-position")[:count]
+        counted = self.filter(position__in=newest.values("position")).order_by().values("event_name")
+        return counted.annotate(count=models.Count("position")).values_list("event_name", "count")
+
+    def names_between(self, first: int, last: int) -> Iterable[tuple[str, int]]:
+        """How often each name comes from position ``first`` to ``last``, both included."""
+        between = self.filter(position__gte=first, position__lte=last).order_by().values("event_name")
+        return between.annotate(count=models.Count("position")).values_list("event_name", "count")
+
+    def daily_flow(self, first: date, last: date) -> Iterable[tuple[date, str, int]]:
+        """How often each name was recorded on each UTC day from ``first`` to ``last``; days without any are left out.
+
+        It reads an index alone, and of that the days asked for.
+        """
+        start = datetime.combine(first, time.min, UTC)
+        days = self.filter(recorded_at__gte=start, recorded_at__lt=datetime.combine(last, time.min, UTC) + _DAY)
+        counted = days.order_by().annotate(day=TruncDate("recorded_at", tzinfo=UTC)).values("day", "event_name")
+        return counted.annotate(count=models.Count("*")).values_list("day", "event_name", "count")
+
+
 class QuickOrderEvent(TelemetryEvent):
     """One step of a shopper through the quick-order flow."""
 
@@ -74,6 +101,8 @@ class QuickOrderEvent(TelemetryEvent):
     product_id = models.TextField(null=True, max_length=200)
     product_title = models.TextField(null=True, max_length=500)
     platform_context = models.TextField(null=True, max_length=200)
+
+    objects = QuickOrderQuerySet.as_manager()  # type: ignore[misc]  # the base class's manager, and more
 
     class Meta(TelemetryEvent.Meta):
         indexes: ClassVar = [

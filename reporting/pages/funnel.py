@@ -1,10 +1,103 @@
 """The quick-order funnel: what the storefront saw, and what the export holds."""
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
+
+from reporting import charts, drift, published
+from reporting.drift import Comparison, Seen
+from reporting.feeds import FEEDS
+from reporting.published import Published
+from telemetry.models import QuickOrderEvent
+from telemetry.summaries import funnel
+
+_DAYS = 7
+_MOST_REASONS = 8
+_NOT_GIVEN = "not given"
+_LONGEST_REASON = 80
+_SERIES = {
+    QuickOrderEvent.Name.START: "starts",
+    QuickOrderEvent.Name.ABORT: "aborts",
+    QuickOrderEvent.Name.COMPLETE: "completes",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason for which shoppers aborted, how often, and its share of all aborts in per cent."""
+
+    text: str
+    count: int
+    percent: int
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
-    """The section's context."""
-    return {}
+    """Storefront against export, the drift of the last runs, abort reasons, and the days' flow."""
+    window = drift.live_window()
+    statuses = published.statuses()
+    status = statuses["quick_order"]
+    comparison = drift.compare(window, status)
+    runs = drift.of_runs()
+    return {
+        "funnel": {
+            "window": FEEDS["quick_order"].window,
+            "events": len(window),
+            "last_at": window[0].received_at if window else None,
+            "status": status,
+            "comparison": comparison,
+            "chart": _chart(comparison, status),
+            "runs": runs,
+            "sparkline": charts.sparkline([run.percent for run in runs], drift.MOST_DRIFT),
+            "most_drift": drift.MOST_DRIFT,
+            "reasons": _reasons(window),
+            **_flow(),
+        },
+        # The workflow section shows the others, so that all of them are read at once.
+        "statuses": statuses,
+    }
+
+
+def live() -> dict[str, Any]:
+    """The funnel over the live window alone, for ``_funnel_live.html``; by one query."""
+    window = drift.live_window()
+    last_at = window[0].received_at if window else None
+    return {"funnel_live": {"metrics": funnel(seen.name for seen in window), "events": len(window), "last_at": last_at}}
+
+
+def _chart(comparison: Comparison, status: Published) -> charts.BarChart:
+    counts = [figure for figure in comparison.figures if not figure.is_rate]
+    return charts.grouped_bars(
+        {
+            figure.label: {
+                "storefront": figure.live or 0,
+                **({"export": figure.export or 0} if status.status is not None else {}),
+            }
+            for figure in counts
+        }
+    )
+
+
+def _reasons(window: Sequence[Seen]) -> list[Reason]:
+    aborts = [seen.reason for seen in window if seen.name == QuickOrderEvent.Name.ABORT]
+    counts = Counter(_words(reason) for reason in aborts)
+    return [Reason(text, count, round(100 * count / len(aborts))) for text, count in counts.most_common(_MOST_REASONS)]
+
+
+def _words(reason: Any) -> str:
+    text = " ".join(str(reason).split()) if reason else _NOT_GIVEN
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
+
+
+def _flow() -> dict[str, Any]:
+    today = timezone.now().date()
+    days = [today - timedelta(days=back) for back in reversed(range(_DAYS))]
+    counts: dict[date, dict[str, int]] = {day: dict.fromkeys(_SERIES.values(), 0) for day in days}
+    for day, name, count in QuickOrderEvent.objects.daily_flow(days[0], today):
+        counts[day][_SERIES[QuickOrderEvent.Name(name)]] = count
+    stacks = charts.stacked_bars({f"{day:%b} {day.day}": series for day, series in counts.items()})
+    return {"days": counts.items(), "has_flow": any(any(series.values()) for series in counts.values()), "flow": stacks}

@@ -1,12 +1,14 @@
 """The provider automation alert worker, and the history of its runs."""
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
 
-from reporting import automation
+from reporting import automation, fetching
 from reporting.models import AutomationRun, GuardrailFollowUp, SlackMessage
 from telemetry.models import GuardrailWorkflowEvent
 from tests.environment import API_KEY
@@ -285,13 +287,13 @@ class TestWorkflowSummary:
         )
 
     def test_so_is_one_that_does_not_answer_in_time(self, server, monkeypatch):
-        monkeypatch.setattr(automation, "_TIMEOUT_SECONDS", 0.05)
+        monkeypatch.setattr(automation, "_PATIENCE_SECONDS", 0.1)
         server.gate.clear()
 
         assert "ReadTimeout" in self.telemetry()[1]
 
     def test_so_is_one_that_takes_too_long_over_it(self, server, monkeypatch):
-        monkeypatch.setattr(automation, "_PATIENCE_SECONDS", -1.0)
+        monkeypatch.setattr(fetching, "time", SimpleNamespace(monotonic=itertools.count(step=60.0).__next__))
 
         assert "not complete" in self.telemetry()[1]
 
