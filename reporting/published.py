@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 from reporting.feeds import FEEDS
 from reporting.fetching import FetchError, fetch_json
@@ -158,7 +159,7 @@ def _first(shape: serializers.Serializer[Any]) -> str:
         name = next(iter(problem)) if isinstance(problem, dict) else next(i for i, item in enumerate(problem) if item)
         path.append(name)
         problem = problem[name]
-    return f"{'.'.join(str(name) for name in path if not isinstance(name, int))}: {problem}"
+    return f"{'.'.join(str(name) for name in path if name != api_settings.NON_FIELD_ERRORS_KEY and not isinstance(name, int))}: {problem}"
 
 
 def _setting(feed: str) -> str:
