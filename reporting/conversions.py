@@ -6,31 +6,38 @@ from typing import Any
 from django.db import connection
 from psycopg import sql
 
-from reporting.models import PricingExperimentSegment
+from reporting.conversion_totals import COLUMNS, FOLD, TOTALS, counted
 from reporting.shapes import Row, iso
 
-# The recursive part jumps from slug to slug through the index, so that finding a page does not read the rows of the
-# others; one slug more than the page shows tells whether there is a next page. The grouping sets count an experiment
-# and its variants in one pass, since an order that saw two variants counts once for the experiment. A variant's name
-# and cohort are those of its newest assignment.
+# The totals, and the assignments that are not in them yet, in one statement and so in one snapshot. One slug more than
+# the page shows tells whether there is a next page.
 _CONVERSIONS = sql.SQL(
     """
-    WITH RECURSIVE page (slug, number) AS (
-        (SELECT slug, 1 FROM {table} WHERE slug > %(after)s ORDER BY slug LIMIT 1)
+    WITH tail AS ({counted}),
+    page AS (
+        SELECT slug FROM (
+            (SELECT slug FROM {totals} WHERE variant_key IS NULL AND slug > %(after)s ORDER BY slug LIMIT %(limit)s + 1)
+            UNION
+            SELECT slug FROM tail WHERE slug > %(after)s
+        ) AS slugs ORDER BY slug LIMIT %(limit)s + 1
+    ),
+    parts AS (
+        SELECT {columns} FROM {totals} WHERE slug IN (SELECT slug FROM page)
         UNION ALL
-        SELECT (SELECT next.slug FROM {table} AS next WHERE next.slug > page.slug ORDER BY next.slug LIMIT 1),
-               number + 1
-        FROM page WHERE page.slug IS NOT NULL AND number <= %(limit)s
+        SELECT {columns} FROM tail WHERE slug IN (SELECT slug FROM page)
     )
-    SELECT slug, variant_key, count(DISTINCT order_id), count(DISTINCT journey_id), max(recorded_at),
-           (array_agg(variant_name ORDER BY recorded_at DESC, event_id DESC))[1],
-           (array_agg(is_control ORDER BY recorded_at DESC, event_id DESC))[1],
-           EXISTS (SELECT FROM page WHERE number > %(limit)s AND page.slug IS NOT NULL)
-    FROM {table} WHERE slug IN (SELECT page.slug FROM page WHERE number <= %(limit)s)
-    GROUP BY GROUPING SETS ((slug), (slug, variant_key))
-    ORDER BY slug, variant_key NULLS FIRST
+    SELECT slug, variant_key, sum(order_count)::bigint, sum(journey_count)::bigint, max(last_activity),
+        (array_agg(variant_name ORDER BY last_activity DESC, last_event_id DESC))[1],
+        (array_agg(is_control ORDER BY last_activity DESC, last_event_id DESC))[1],
+        (SELECT count(*) FROM page) > %(limit)s
+    FROM parts WHERE slug IN (SELECT slug FROM page ORDER BY slug LIMIT %(limit)s)
+    GROUP BY slug, variant_key ORDER BY slug, variant_key NULLS FIRST
     """
-).format(table=sql.Identifier(PricingExperimentSegment._meta.db_table))
+).format(
+    totals=TOTALS,
+    columns=COLUMNS,
+    counted=counted(sql.SQL("fresh.position > coalesce((SELECT position FROM {}), 0)").format(FOLD)),
+)
 
 
 @dataclass(frozen=True)

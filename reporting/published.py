@@ -154,12 +154,14 @@ def _checked(feed: str, document: dict[str, Any]) -> Published:
 
 def _first(shape: serializers.Serializer[Any]) -> str:
     """The first thing that is wrong, with the path to it."""
-    path, problem = [], shape.errors
+    path: list[str] = []
+    problem: Any = shape.errors
     while isinstance(problem, dict | list) and problem:
         name = next(iter(problem)) if isinstance(problem, dict) else next(i for i, item in enumerate(problem) if item)
-        path.append(name)
+        if isinstance(name, str) and name != api_settings.NON_FIELD_ERRORS_KEY:
+            path.append(name)
         problem = problem[name]
-    return f"{'.'.join(str(name) for name in path if name != api_settings.NON_FIELD_ERRORS_KEY and not isinstance(name, int))}: {problem}"
+    return f"{'.'.join(path)}: {problem}"
 
 
 def _setting(feed: str) -> str:

@@ -2,9 +2,10 @@
 
 from celery import shared_task
 
-from reporting import automation, claims, exports, outbox, retention
+from reporting import automation, claims, conversion_totals, exports, outbox, retention
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
+from reporting.warehouse import loading
 
 
 @shared_task(name="reporting.export_on_schedule")
@@ -41,3 +42,15 @@ def deliver_slack() -> None:
 def alert_on_providers() -> None:
     """Look for providers that breach their guardrails, and tell Slack."""
     automation.run()
+
+
+@shared_task(name="reporting.load_warehouse")
+def load_warehouse() -> None:
+    """Load the warehouse from the lake."""
+    loading.load_on_schedule()
+
+
+@shared_task(name="reporting.fold_conversions")
+def fold_conversions() -> None:
+    """Add new assignments to the totals of the conversions."""
+    conversion_totals.fold()

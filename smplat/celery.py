@@ -5,6 +5,7 @@ from pathlib import Path
 
 from celery import Celery
 from celery.schedules import crontab
+from django.conf import settings
 
 from reporting.feeds import FEEDS
 
@@ -29,6 +30,11 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "fold conversions": {
+        "task": "reporting.fold_conversions",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "deliver slack": {
         "task": "reporting.deliver_slack",
         "schedule": 30.0,
@@ -41,6 +47,17 @@ app.conf.beat_schedule = {
     },
     "retention": {"task": "reporting.apply_retention", "schedule": crontab(hour=3, minute=40)},
 }
+
+
+@app.on_after_configure.connect
+def _schedule_the_load(sender: Celery, **_: object) -> None:
+    """Load the warehouse every hour where there is one; the settings cannot be read before."""
+    if settings.WAREHOUSE_URL:
+        sender.conf.beat_schedule["load warehouse"] = {
+            "task": "reporting.load_warehouse",
+            "schedule": crontab(minute=25),
+            "options": {"expires": 1_500},
+        }
 
 
 @app.on_after_configure.connect
