@@ -4,12 +4,13 @@ import uuid
 from contextlib import nullcontext
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from psycopg import sql
 
 from reporting import digests, idempotency
 from reporting.feeds import FEEDS
-from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
+from reporting.models import AuditEntry, GuardrailFollowUp, ProviderGuardrailStatus
 from reporting.shapes import Row, iso, wire
 from smplat import prepared
 
@@ -54,12 +55,13 @@ _RECORD = (
 )
 
 
-def record(values: Row, key: str | None = None) -> Row:
+def record(values: Row, key: str | None = None, operator: AbstractBaseUser | None = None) -> Row:
     """Record a follow-up, bring the provider's state up to date, and queue its digest for Slack.
 
     Args:
         values: the row's values by the names of :data:`GIVEN_COLUMNS`.
         key: the caller's idempotency key; a repetition records nothing and gets the first answer.
+        operator: who did it, for the audit log; None for a machine.
 
     Returns:
         ``entry`` and ``status`` in wire shape.
@@ -68,17 +70,20 @@ def record(values: Row, key: str | None = None) -> Row:
         reporting.idempotency.KeyReused: ``key`` came before with other values.
     """
     # The follow-up is one statement, and so a transaction by itself; what goes with it needs one around both.
-    has_company = key is not None or settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK
+    has_company = key is not None or operator is not None or settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK
     with transaction.atomic() if has_company else nullcontext():
-        return idempotency.once(key, values, lambda: _record(values))
+        return idempotency.once(key, values, lambda: _record(values, operator))
 
 
-def _record(values: Row) -> Row:
+def _record(values: Row, operator: AbstractBaseUser | None) -> Row:
     follow_up_id = uuid.uuid4()
     parameters = {**values, "follow_up_id": follow_up_id, "pauses": _PAUSES.get(values["action"])}
     provider_name, is_paused, created_at = prepared.execute(_RECORD, parameters)
     # In the same transaction: a committed follow-up always has its digest, with the state that it brought about.
     digests.queue_followup(follow_up_id)
+    if operator is not None:
+        details = {"followUpId": str(follow_up_id), "action": values["action"]}
+        AuditEntry.objects.record(operator, AuditEntry.Action.RECORD_FOLLOWUP, values["provider_id"], **details)
     status = ProviderGuardrailStatus(
         provider_id=values["provider_id"],
         provider_name=provider_name,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
@@ -49,7 +50,7 @@ class FollowUpsView(APIView):
         """Record a follow-up, and return it with the state in which it leaves the provider."""
         key = _idempotency_key(request)
         try:
-            recorded = followups.record(validated(FOLLOW_UP, request.data), key)
+            recorded = followups.record(validated(FOLLOW_UP, request.data), key, _operator(request))
         except KeyReused as error:
             raise Conflict({"Idempotency-Key": [str(error)]}) from error
         return Response({**recorded, "providerTelemetry": None}, status=status.HTTP_201_CREATED)
@@ -79,6 +80,11 @@ def provider_telemetry(provider_id: str) -> dict[str, Any] | None:
     for provider in activity.provider_activity():
         return {name: provider[name] for name in ("totalActions", "lastAction", "lastActionAt")}
     return None
+
+
+def _operator(request: Request) -> AbstractBaseUser | None:
+    """The signed-in operator; None for the holder of a key."""
+    return request.user if isinstance(request.user, AbstractBaseUser) else None
 
 
 def _status(provider_id: str) -> dict[str, Any]:

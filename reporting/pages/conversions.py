@@ -1,10 +1,80 @@
 """Conversions by experiment and variant, live or pinned to a slice."""
 
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest
+from django.urls import reverse
+
+from reporting import conversions
+from reporting.pages.links import here
+from reporting.shapes import Row
+
+SHOWN_EXPERIMENTS = 10
+LONGEST_CURSOR = 200
+#: After an upgrade the first totals take their time; no page waits for them for longer than this.
+_PATIENCE_MS = 3_000
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The slice of the conversions that a page is about.
+
+    Attributes:
+        cursor: the slug behind which it begins; None for the live one.
+        problem: why the cursor that was given is not used; empty otherwise.
+    """
+
+    cursor: str | None
+    problem: str = ""
+
+    @property
+    def href(self) -> str:
+        """The address of the slice, for people outside of the page."""
+        query = f"?{urlencode({'conversionCursor': self.cursor})}" if self.cursor is not None else ""
+        return f"{settings.PUBLIC_BASE_URL}{reverse('reports')}{query}#conversions"
+
+    def as_wire(self) -> Row:
+        """What a follow-up that is recorded on the page carries of it."""
+        return {"conversionCursor": self.cursor, "conversionHref": self.href}
+
+
+def slice_of(request: HttpRequest) -> Slice:
+    """The slice that ``?conversionCursor=`` pins."""
+    given = request.GET.get("conversionCursor")
+    if given is None or (given and len(given) <= LONGEST_CURSOR and "\x00" not in given):
+        return Slice(given)
+    return Slice(None, f"conversionCursor is a slug of 1 to {LONGEST_CURSOR} characters; this is the live slice.")
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
-    """The section's context."""
-    return {}
+    """A page of experiments with their variants."""
+    pinned = slice_of(request)
+    context: dict[str, Any] = {"pinned": pinned, "live": here(request, "conversions", conversionCursor=None)}
+    page = _page(pinned)
+    if page is None:
+        context["delay"] = "The conversions are being summed up for the first time. Look again in a minute."
+    else:
+        context["metrics"] = [_with_shares(metric) for metric in page.metrics]
+        if page.next_cursor is not None:
+            context["next"] = here(request, "conversions", conversionCursor=page.next_cursor)
+    return {"conversions": context}
+
+
+def _page(pinned: Slice) -> conversions.Conversions | None:
+    """The page, None where the database takes too long over it."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(_PATIENCE_MS)])
+            return conversions.page(SHOWN_EXPERIMENTS, pinned.cursor)
+    except OperationalError:
+        return None
+
+
+def _with_shares(metric: Row) -> Row:
+    orders = metric["orderCount"] or 1
+    variants = [{**variant, "share": round(100 * variant["orderCount"] / orders)} for variant in metric["variants"]]
+    return {**metric, "variants": variants}

@@ -1,10 +1,141 @@
 """Guardrail follow-ups: the queue, a provider's timeline, and the form that records one."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.utils import timezone
+
+from reporting import automation, digests, followups
+from reporting.automation import Alert
+from reporting.cursors import BadCursor, Page, Walk, parse
+from reporting.forms import FollowUpForm
+from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
+from reporting.pages.conversions import slice_of
+from reporting.pages.frame import FOLLOW_UP, user_of
+from reporting.pages.links import here
+from reporting.shapes import Row
+
+SHOWN_FOLLOW_UPS = 15
+SHOWN_ALERTS = 10
+LONGEST_PROVIDER_ID = 200
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
-    """The section's context."""
-    return {}
+    """The queue, what needs attention, the chosen provider's timeline, and the form."""
+    problems: list[str] = []
+    provider_id = _provider_id(request, problems)
+    queue = _walk(request, "queueCursor", None, problems)
+    timeline = _walk(request, "timelineCursor", provider_id, problems) if provider_id else Page([], None)
+    alerts = {alert.provider_id: alert for alert in automation.latest_statuses(timezone.now())}
+    states = _states([provider_id, *(row["providerId"] for row in queue.rows)])
+    open_alerts = automation.unanswered(list(alerts.values()))
+    return {
+        "followups": {
+            "problems": problems,
+            "attention": [(alert, _provider_link(request, alert.provider_id)) for alert in open_alerts[:SHOWN_ALERTS]],
+            "more_attention": len(open_alerts) - SHOWN_ALERTS,
+            "queue": [_entry(request, row, states, alerts) for row in queue.rows],
+            "older": _more(request, "queueCursor", queue),
+            "newest": here(request, "followups", queueCursor=None) if "queueCursor" in request.GET else None,
+            "provider_id": provider_id,
+            "state": states.get(provider_id or ""),
+            "timeline": [_entry(request, row, states, alerts) for row in timeline.rows],
+            "timeline_older": _more(request, "timelineCursor", timeline),
+            "timeline_newest": here(request, "followups", timelineCursor=None),
+            "snippet": _snippet(provider_id, states),
+        },
+        "followup_form": _empty_form(request, provider_id, states),
+    }
+
+
+def record(request: HttpRequest) -> FollowUpForm | Row:
+    """Record the follow-up that was sent; return it, or the form that says what is wrong with it.
+
+    Raises:
+        PermissionDenied: the operator may not record follow-ups.
+    """
+    operator = user_of(request)
+    if not operator.has_perm(FOLLOW_UP):
+        raise PermissionDenied
+    form = FollowUpForm(request.POST, conversions=slice_of(request).as_wire())
+    recorded = form.record(operator) if form.is_valid() else None
+    if recorded is None:
+        # Sent again after a correction, it is another follow-up.
+        form.data = form.data.copy()
+        form.data["token"] = form.fresh_token()
+        return form
+    entry: Row = recorded["entry"]
+    messages.success(request, f"Recorded: {entry['action']} of {entry['providerName'] or entry['providerId']}.")
+    return entry
+
+
+def _provider_id(request: HttpRequest, problems: list[str]) -> str | None:
+    given = request.GET.get("providerId", "")
+    if len(given) > LONGEST_PROVIDER_ID or "\x00" in given:
+        problems.append(f"providerId is a text of at most {LONGEST_PROVIDER_ID} characters.")
+        return None
+    return given or None
+
+
+def _walk(request: HttpRequest, parameter: str, provider_id: str | None, problems: list[str]) -> Page:
+    cursor, given = None, request.GET.get(parameter)
+    try:
+        cursor = parse(given) if given else None
+    except BadCursor as error:
+        problems.append(f"{parameter}: {error}")
+    within = None if provider_id is None else ("provider_id", provider_id)
+    return Walk(followups.FEED, within=within).page(SHOWN_FOLLOW_UPS, cursor)
+
+
+def _more(request: HttpRequest, parameter: str, page: Page) -> str | None:
+    return here(request, "followups", **{parameter: page.next_cursor}) if page.next_cursor else None
+
+
+def _states(provider_ids: Iterable[str | None]) -> dict[str, ProviderGuardrailStatus]:
+    return ProviderGuardrailStatus.objects.in_bulk([key for key in set(provider_ids) if key])
+
+
+def _entry(
+    request: HttpRequest, row: Row, states: dict[str, ProviderGuardrailStatus], alerts: dict[str, Alert]
+) -> dict[str, Any]:
+    alert = alerts.get(row["providerId"])
+    state = states.get(row["providerId"])
+    return {
+        **row,
+        "at": datetime.fromisoformat(row["createdAt"]),
+        "severity": alert.severity if alert and alert.status in automation.SEVERITIES else None,
+        "is_paused": state is not None and state.is_paused,
+        "provider_link": _provider_link(request, row["providerId"]),
+        "conversions_link": _web_address(row["conversionHref"]),
+    }
+
+
+def _web_address(href: str | None) -> str | None:
+    return href if href and href.lower().startswith(("https://", "http://")) else None
+
+
+def _provider_link(request: HttpRequest, provider_id: str) -> str:
+    return here(request, "followups", providerId=provider_id, timelineCursor=None)
+
+
+def _snippet(provider_id: str | None, states: dict[str, ProviderGuardrailStatus]) -> str:
+    """What Slack was told of the provider's newest follow-up."""
+    state = states.get(provider_id or "")
+    newest = GuardrailFollowUp.objects.filter(pk=state.last_follow_up_id).first() if state else None
+    return digests.followup_text(newest, state.is_paused) if state and newest else ""
+
+
+def _empty_form(
+    request: HttpRequest, provider_id: str | None, states: dict[str, ProviderGuardrailStatus]
+) -> FollowUpForm:
+    state = states.get(provider_id or "")
+    initial = {
+        "provider_id": provider_id,
+        "provider_name": state.provider_name if state else None,
+        "token": FollowUpForm.fresh_token(),
+    }
+    return FollowUpForm(initial=initial, conversions=slice_of(request).as_wire())

@@ -1,20 +1,37 @@
 """The desk's first page."""
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from reporting.forms import FollowUpForm
 from reporting.pages import cards, conversions, followups, funnel, rows, workflow
 from reporting.pages.frame import VIEW, operator_page, page
+from reporting.pages.links import here
 
 # In the order of the page; each gives the context of a template of its name.
 SECTIONS = (cards, funnel, workflow, followups, conversions, rows)
 
 
 @operator_page(VIEW)
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 def reports(request: HttpRequest) -> HttpResponse:
-    """Whether storefront and warehouse agree, what ran last, what is late, and what to press."""
-    context = {"title": "Reports"}
+    """Whether storefront and warehouse agree, what ran last, what is late, and what to press.
+
+    A POST records a follow-up, and comes back to the page.
+    """
+    if request.method != "POST":
+        return page(request, "reporting/reports.html", _context(request))
+    sent = followups.record(request)
+    if isinstance(sent, FollowUpForm):
+        return page(request, "reporting/reports.html", {**_context(request), "followup_form": sent}, status=400)
+    return redirect(here(request, "followups", providerId=sent["providerId"], timelineCursor=None))
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    context: dict[str, Any] = {"title": "Reports"}
     for section in SECTIONS:
         context |= section.section(request)
-    return page(request, "reporting/reports.html", context)
+    return context
