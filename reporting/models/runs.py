@@ -22,22 +22,26 @@ class ExportRunQuerySet(models.QuerySet["ExportRun"]):
 
     def newest_of_each_feed(self) -> Self:
         """The newest run of each feed that was not skipped."""
-        return self.exclude(state=ExportRun.State.SKIPPED).order_by("feed", "-created_at").distinct("feed")
+        return self._newest_each(~models.Q(state=ExportRun.State.SKIPPED))
 
     def newest_success_of_each_feed(self) -> Self:
         """The newest run of each feed that succeeded."""
-        return self.filter(state=ExportRun.State.SUCCEEDED).order_by("feed", "-created_at").distinct("feed")
+        return self._newest_each(models.Q(state=ExportRun.State.SUCCEEDED))
 
     def newest_artifact_of_each_feed(self) -> Self:
         """The newest run of each feed that succeeded and made an object."""
-        return self.newest_success_of_each_feed().exclude(object_uri="")
+        return self._newest_each(models.Q(state=ExportRun.State.SUCCEEDED) & ~models.Q(object_uri=""))
 
     def newest_sound_of_each_feed(self) -> Self:
         """The newest run of each feed that left nothing to be exported: it succeeded, or there was nothing."""
         # A run that was skipped because another one held the feed has never started, and says nothing of the feed.
         has_looked = models.Q(state=ExportRun.State.SKIPPED, started_at__isnull=False)
-        sound = self.filter(has_looked | models.Q(state=ExportRun.State.SUCCEEDED))
-        return sound.order_by("feed", "-created_at").distinct("feed")
+        return self._newest_each(has_looked | models.Q(state=ExportRun.State.SUCCEEDED))
+
+    def _newest_each(self, condition: models.Q) -> Self:
+        """The newest run of each feed that meets ``condition``, found from the end of an index for each."""
+        newest = [self.of(feed).filter(condition).values("pk")[:1] for feed in FEEDS]
+        return self.filter(pk__in=newest[0].union(*newest[1:], all=True))
 
 
 class ExportRun(models.Model):

@@ -118,10 +118,12 @@ def _health(cards: Iterable[Card]) -> Health:
     troubles = [trouble for card in cards for trouble in _troubles(card)]
     if any(card.has_failed or card.is_stuck for card in cards):
         return Health("bad", "An export needs you.", troubles)
-    if troubles:
+    if any(card.is_late for card in cards):
         return Health("warn", "Storefront and warehouse drift apart.", troubles)
-    if all(card.sound_at is None for card in cards):
+    if all(card.run is None and card.sound_at is None for card in cards):
         return Health("warn", "Nothing was exported yet.", [])
+    if troubles:
+        return Health("warn", "Not every feed has been exported yet.", troubles)
     return Health("good", "All feeds are fresh.", [])
 
 
@@ -132,6 +134,8 @@ def _troubles(card: Card) -> Iterator[tuple[Card, str, datetime | None]]:
         yield card, "no worker has taken its run; is the worker running?", card.run.created_at
     if card.is_late:
         yield card, "late; its last sound run ended", card.sound_at
+    if card.run is None and card.sound_at is None:
+        yield card, f"has not run yet; its first run starts at {card.next_run:%H:%M} UTC", None
 
 
 def _cards() -> Iterator[Card]:

@@ -56,6 +56,15 @@ class TestHealth:
         assert "Nothing was exported yet." in page
         assert "press “Run now” on a card" in page
 
+    def test_a_feed_that_never_ran_is_named_beside_fresh_ones(self, operator):
+        fresh()
+        ExportRun.objects.filter(feed="guardrail_followups").delete()
+
+        page = shown(operator)
+
+        assert "Not every feed has been exported yet." in page
+        assert "Guardrail follow-ups</a>: has not run yet; its first run starts at " in page
+
     def test_a_late_feed_is_named_with_the_time_since_when(self, operator):
         fresh()
         ExportRun.objects.filter(feed="quick_order").update(finished_at=timezone.now() - timedelta(hours=3))
@@ -137,6 +146,18 @@ class TestCards:
         capture([quick_order_event() for _ in range(50)], BOTH)
 
         assert count() == empty <= 9
+
+    def test_the_newest_runs_are_found_without_reading_the_others(self):
+        for _ in range(300):
+            fresh()
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE reporting_exportrun")
+            for newest in (ExportRun.objects.newest_of_each_feed(), ExportRun.objects.newest_sound_of_each_feed()):
+                statement, parameters = newest.query.sql_with_params()
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+                (plan,) = cursor.fetchone()
+                read = [node["Actual Rows"] for node in nodes(plan[0]["Plan"]) if "Scan" in node["Node Type"]]
+                assert max(read) <= 4
 
     def test_counting_what_waits_reads_no_more_than_it_shows(self, operator):
         many_quick_orders(20_000)
