@@ -23,7 +23,7 @@ fix: $(VENV)/.dev ## Mend style where a machine can
 docs: $(VENV)/.run ## Write the generated documentation anew
 	@$(BIN)/python -m docs.generate
 
-demo: $(VENV)/.run ## Post sample telemetry into the running instance and export it
+demo: $(VENV)/.run ## Fill the running instance with samples and export them
 	@$(BIN)/python -m smplat.demo
 
 bench: $(VENV)/.dev ## Measure capture and reading; prints ratios of one run

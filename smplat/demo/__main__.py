@@ -1,4 +1,7 @@
-"""`make demo`: post sample telemetry into the running instance, spread over the last 14 days, and export it."""
+"""`make demo`: fill the running instance with samples, and export them.
+
+Telemetry is spread over the last 14 days. Repeated, the demo adds nothing.
+"""
 
 import json
 import os
@@ -10,6 +13,7 @@ from typing import Any
 import httpx
 
 from smplat import secrets_file
+from smplat.demo.recordings import FOLLOW_UPS, assignments
 
 _BODIES = Path(__file__).with_name("telemetry-events.ndjson")
 _SPREAD = timedelta(days=14)
@@ -17,10 +21,11 @@ _ROUTES = ("/api/telemetry", "/api/telemetry/quick-order")
 
 
 def main() -> None:
-    """Post the samples as the storefront does, then run both telemetry exports."""
+    """Post the samples as storefront, checkout and operators do, then run every export."""
     base_url = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
     try:
         accepted = sum(_post(base_url, body) for body in spread(_bodies(), datetime.now(UTC)))
+        _record(base_url)
     except httpx.HTTPError as error:
         sys.exit(f"The demo needs a running instance at {base_url}; start it with `make run` ({error}).")
     print(f"Posted the samples; {accepted} events are new.", flush=True)  # noqa: T201
@@ -46,6 +51,21 @@ def _post(base_url: str, event: dict[str, Any]) -> int:
     return sum(int(answer.raise_for_status().json()["accepted"]) for answer in answers)
 
 
+def _record(base_url: str) -> None:
+    """Record assignments, where there are none yet, and follow-ups, which carry a key that records them once a day."""
+    from smplat import settings
+
+    with httpx.Client(base_url=base_url, headers={"X-API-Key": settings.CHECKOUT_API_KEYS[0]}, timeout=10) as client:
+        known = client.get("/api/v1/reporting/onboarding/experiment-events?limit=1").raise_for_status().json()
+        if not known["events"]:
+            for order_id, body in assignments():
+                route = f"/api/v1/orders/{order_id}/onboarding/pricing-experiments"
+                client.post(route, json=body).raise_for_status()
+        for number, follow_up in enumerate(FOLLOW_UPS):
+            key = {"Idempotency-Key": f"demo-{number}"}
+            client.post("/api/v1/reporting/guardrails/followups", json=follow_up, headers=key).raise_for_status()
+
+
 def _export() -> None:
     from django.core.management import call_command
 
@@ -58,7 +78,9 @@ def _export() -> None:
     import django
 
     django.setup()
-    for feed in ("quick_order", "guardrail_workflow"):
+    from reporting.feeds import FEEDS
+
+    for feed in FEEDS:
         call_command("run_export", feed)
 
 

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from reporting.serializers import FOLLOW_UP, RECORDING, validated
 from smplat.demo.__main__ import _bodies, spread
+from smplat.demo.recordings import FOLLOW_UPS, ORDERS, assignments
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -23,3 +25,14 @@ def test_both_copies_of_an_event_stay_alike():
 
     assert all(copy == twins[0] for twins in copies.values() for copy in twins)
     assert max(len(twins) for twins in copies.values()) == 2
+
+
+class TestRecordings:
+    def test_assignments_are_bodies_that_the_recording_takes(self):
+        made = list(assignments())
+
+        assert len({order_id for order_id, _ in made}) == ORDERS
+        assert all(validated(RECORDING, body)["experiments"] for _, body in made)
+
+    def test_follow_ups_are_bodies_that_the_recording_takes(self):
+        assert [validated(FOLLOW_UP, body)["action"] for body in FOLLOW_UPS] == ["escalate", "pause", "resume"]
