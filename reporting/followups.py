@@ -4,15 +4,16 @@ import uuid
 from contextlib import nullcontext
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from psycopg import sql
 
-from reporting import digests, idempotency
+from reporting import digests, idempotency, ledger
 from reporting.feeds import FEEDS
 from reporting.models import AuditEntry, GuardrailFollowUp, ProviderGuardrailStatus
 from reporting.shapes import Row, iso, wire
 from smplat import prepared
+from telemetry.models import IntakeTally
 
 FEED = FEEDS["guardrail_followups"]
 _FROM_THE_SERVER = frozenset({FEED.key_column, FEED.time_column})
@@ -41,6 +42,10 @@ _RECORD = (
     ), follow_up AS (
         INSERT INTO {follow_ups} (follow_up_id, created_at, {columns})
         SELECT %(follow_up_id)s::uuid, provider.updated_at, {values} FROM provider
+        RETURNING 1
+    ), tally AS (
+        INSERT INTO {tallies} (line, received, accepted, duplicates, ignored, rejected)
+        SELECT {line}, 1, count(*), 0, 0, 0 FROM follow_up
     )
     SELECT provider_name, is_paused, updated_at FROM provider
     """
@@ -48,6 +53,8 @@ _RECORD = (
     .format(
         states=sql.Identifier(ProviderGuardrailStatus._meta.db_table),
         follow_ups=sql.Identifier(GuardrailFollowUp._meta.db_table),
+        tallies=sql.Identifier(IntakeTally._meta.db_table),
+        line=sql.Literal(GuardrailFollowUp._meta.label),
         columns=sql.SQL(", ").join([sql.Identifier(column.name) for column in GIVEN_COLUMNS]),
         values=sql.SQL(", ").join([sql.Placeholder(column.name) for column in GIVEN_COLUMNS]),
     )
@@ -55,7 +62,7 @@ _RECORD = (
 )
 
 
-def record(values: Row, key: str | None = None, operator: AbstractBaseUser | None = None) -> Row:
+def record(values: Row, key: str | None = None, operator: User | None = None) -> Row:
     """Record a follow-up, bring the provider's state up to date, and queue its digest for Slack.
 
     Args:
@@ -71,12 +78,15 @@ def record(values: Row, key: str | None = None, operator: AbstractBaseUser | Non
     """
     # The follow-up is one statement, and so a transaction by itself; what goes with it needs one around both.
     has_company = key is not None or operator is not None or settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK
-    with transaction.atomic() if has_company else nullcontext():
-        return idempotency.once(key, values, lambda: _record(values, operator))
-
-
-def _record(values: Row, operator: AbstractBaseUser | None) -> Row:
     follow_up_id = uuid.uuid4()
+    with transaction.atomic() if has_company else nullcontext():
+        answer = idempotency.once(key, values, lambda: _record(follow_up_id, values, operator))
+        if answer["entry"]["followUpId"] != str(follow_up_id):
+            ledger.note(GuardrailFollowUp, received=1, accepted=0, duplicates=1)
+    return answer
+
+
+def _record(follow_up_id: uuid.UUID, values: Row, operator: User | None) -> Row:
     parameters = {**values, "follow_up_id": follow_up_id, "pauses": _PAUSES.get(values["action"])}
     provider_name, is_paused, created_at = prepared.execute(_RECORD, parameters)
     # In the same transaction: a committed follow-up always has its digest, with the state that it brought about.

@@ -4,7 +4,7 @@ import uuid
 from typing import Any, cast
 
 from django import forms
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from rest_framework.exceptions import ValidationError
 
 from reporting import followups
@@ -68,7 +68,7 @@ class FollowUpForm(forms.Form):
                 if field is None or field not in self.errors:
                     self.add_error(field, [str(problem) for problem in problems])
 
-    def record(self, operator: AbstractUser) -> Row | None:
+    def record(self, operator: User) -> Row | None:
         """Record the follow-up once, however often the form is sent; None where the form says why it is not."""
         try:
             return followups.record(self.values, f"desk:{self.cleaned_data['token']}", operator)

@@ -33,12 +33,10 @@ class TelemetryQuerySet(models.QuerySet["TelemetryEvent"]):
         for start in range(0, len(positions), chunk):
             yield self.filter(position__in=positions[start : start + chunk]).order_by("position")
 
-    def prune(self, before_position: int, received_before: datetime, limit: int) -> int:
-        """Delete those of the ``limit`` oldest arrivals that lie before both bounds; return how many that were."""
+    def expired(self, before_position: int, received_before: datetime, limit: int) -> list[int]:
+        """Positions of those of the ``limit`` oldest arrivals that lie before both bounds."""
         oldest = self.filter(position__lt=before_position).order_by("position")[:limit]
-        expired = [position for position, at in oldest.values_list("position", "received_at") if at < received_before]
-        deleted, _ = self.filter(position__in=expired).delete()
-        return deleted
+        return [position for position, at in oldest.values_list("position", "received_at") if at < received_before]
 
 
 class TelemetryEvent(models.Model):
@@ -83,7 +81,9 @@ class QuickOrderQuerySet(TelemetryQuerySet):
         start = datetime.combine(first, time.min, UTC)
         days = self.filter(recorded_at__gte=start, recorded_at__lt=datetime.combine(last, time.min, UTC) + _DAY)
         counted = days.order_by().annotate(day=TruncDate("recorded_at", tzinfo=UTC)).values("day", "event_name")
-        return counted.annotate(count=models.Count("*")).values_list("day", "event_name", "count")
+        flow: Iterable[tuple[date, str, int]]
+        flow = counted.annotate(count=models.Count("*")).values_list("day", "event_name", "count")
+        return flow
 
 
 class QuickOrderEvent(TelemetryEvent):
@@ -143,4 +143,38 @@ class GuardrailWorkflowEvent(TelemetryEvent):
                 condition=models.Q(provider_id__isnull=False, guardrail_status__isnull=False),
                 name="workflow_statuses_by_time",
             ),
+            # Parity with the warehouse, day by day.
+            models.Index(fields=["recorded_at"], name="workflow_by_time"),
         ]
+
+
+class IntakeTally(models.Model):
+    """What one request brought, written with its rows; the ledger's fold adds it to the totals and removes it.
+
+    A row of its own for each request, so that no two requests wait for each other.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    line = models.TextField(help_text="The label of the model whose rows were asked for; empty for no feed.")
+    received = models.IntegerField()
+    accepted = models.IntegerField()
+    duplicates = models.IntegerField()
+    ignored = models.IntegerField()
+    rejected = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.line or 'no feed'}: {self.received}"
+
+
+class IntakeTotal(models.Model):
+    """The tallies that were folded, added up by line."""
+
+    line = models.TextField(primary_key=True)
+    received = models.BigIntegerField()
+    accepted = models.BigIntegerField()
+    duplicates = models.BigIntegerField()
+    ignored = models.BigIntegerField()
+    rejected = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.line or 'no feed'}: {self.received}"

@@ -1,7 +1,9 @@
 """Downloads: what the jobs made, and the files of a ``file://`` lake."""
 
 from collections.abc import Iterator
+from typing import cast
 
+from django.contrib.auth.models import User
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from rest_framework import status
@@ -35,7 +37,7 @@ class ArtifactView(APIView):
         if run is None:
             raise NothingYet
         answer = object_response(run)
-        AuditEntry.objects.record(request.user, AuditEntry.Action.DOWNLOAD_OBJECT, run.feed, run=str(run.pk))
+        AuditEntry.objects.record(cast(User, request.user), AuditEntry.Action.DOWNLOAD_OBJECT, run.feed, run=str(run.pk))
         return answer
 
 

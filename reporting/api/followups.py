@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
@@ -82,9 +82,9 @@ def provider_telemetry(provider_id: str) -> dict[str, Any] | None:
     return None
 
 
-def _operator(request: Request) -> AbstractBaseUser | None:
+def _operator(request: Request) -> User | None:
     """The signed-in operator; None for the holder of a key."""
-    return request.user if isinstance(request.user, AbstractBaseUser) else None
+    return request.user if isinstance(request.user, User) else None
 
 
 def _status(provider_id: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
@@ -12,7 +12,7 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     """Entries in order, and their making."""
 
     def record(
-        self, user: AbstractBaseUser, action: "AuditEntry.Action", subject: str, /, **details: Any
+        self, user: User, action: "AuditEntry.Action", subject: str, /, **details: Any
     ) -> "AuditEntry":
         """Note that ``user`` did something; an action that writes rows calls this in the same transaction.
 

@@ -65,8 +65,7 @@ def record(request: HttpRequest) -> FollowUpForm | Row:
     recorded = form.record(operator) if form.is_valid() else None
     if recorded is None:
         # Sent again after a correction, it is another follow-up.
-        form.data = form.data.copy()
-        form.data["token"] = form.fresh_token()
+        form.data = {**request.POST.dict(), "token": form.fresh_token()}
         return form
     entry: Row = recorded["entry"]
     messages.success(request, f"Recorded: {entry['action']} of {entry['providerName'] or entry['providerId']}.")
@@ -125,7 +124,11 @@ def _provider_link(request: HttpRequest, provider_id: str) -> str:
 def _snippet(provider_id: str | None, states: dict[str, ProviderGuardrailStatus]) -> str:
     """What Slack was told of the provider's newest follow-up."""
     state = states.get(provider_id or "")
-    newest = GuardrailFollowUp.objects.filter(pk=state.last_follow_up_id).first() if state else None
+    newest = (
+        GuardrailFollowUp.objects.filter(pk=state.last_follow_up_id).first()
+        if state and state.last_follow_up_id
+        else None
+    )
     return digests.followup_text(newest, state.is_paused) if state and newest else ""
 
 

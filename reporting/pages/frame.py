@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -55,6 +55,11 @@ def may_view(request: HttpRequest) -> bool:
     return user_of(request).has_perm(VIEW)
 
 
+def may_view_audit(request: HttpRequest) -> bool:
+    """Whether the sidebar shows the audit log to the user."""
+    return user_of(request).has_perm("reporting.view_auditentry")
+
+
 def operator_page(permission: str) -> Callable[[View], View]:
     """Let in signed-in staff who hold ``permission``; send strangers to the sign-in, answer others with a 403."""
 
@@ -71,9 +76,9 @@ def operator_page(permission: str) -> Callable[[View], View]:
     return decorate
 
 
-def user_of(request: HttpRequest) -> AbstractUser:
+def user_of(request: HttpRequest) -> User:
     """The signed-in operator."""
-    return cast(AbstractUser, request.user)
+    return cast(User, request.user)
 
 
 def feed_of(feed_key: str) -> Feed:

@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 from django.db import connection, transaction
+from psycopg import sql
 
 from reporting import conversion_totals, conversions, segments
 from reporting.models import ConversionFold, PricingExperimentSegment
@@ -110,9 +111,8 @@ class TestFold:
         conversion_totals.fold()
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-            cursor.execute(
-                b"EXPLAIN (ANALYZE, FORMAT JSON) " + conversions._CONVERSIONS.as_bytes(None), {"limit": 10, "after": ""}
-            )
+            explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(conversions._CONVERSIONS)
+            cursor.execute(explained, {"limit": 10, "after": ""})
             (plan,) = cursor.fetchone()
 
         assert most_read(plan[0]["Plan"], "reporting_pricingexperimentsegment") == 0

@@ -7,6 +7,7 @@ from django.utils import timezone
 from reporting import exports, rewinds
 from reporting.feeds import FEEDS
 from reporting.models import AuditEntry, ExportRun, WebhookDestination
+from reporting.points import CheckpointError
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event
@@ -65,7 +66,7 @@ def test_a_rewind_and_its_undoing_are_noted(operator, run):
 
 
 def test_a_rewind_that_is_not_allowed_leaves_no_entry(operator, run):
-    with pytest.raises(rewinds.CheckpointError):
+    with pytest.raises(CheckpointError):
         rewinds.rewind("quick_order", User.objects.get(username="operator"), to_position=10**9)
 
     assert entries() == []

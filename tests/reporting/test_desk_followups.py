@@ -45,7 +45,9 @@ def section(client, **query) -> str:
 
 
 def token(client, **query) -> str:
-    return re.search(r'name="token" value="([^"]+)"', section(client, **query))[1]
+    found = re.search(r'name="token" value="([^"]+)"', section(client, **query))
+    assert found is not None
+    return found[1]
 
 
 def sent(**changes) -> dict[str, str]:

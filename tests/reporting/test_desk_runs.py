@@ -231,7 +231,7 @@ class TestHistory:
             (2, "guardrail_followups", "failed", "schedule", None),
         ):
             by = User.objects.create_user(user) if user else None
-            run = exports.request_run(FEEDS[feed], trigger, by and by.pk)
+            run = exports.request_run(FEEDS[feed], ExportRun.Trigger(trigger), by.pk if by else None)
             ExportRun.objects.filter(pk=run.pk).update(state=state, created_at=timezone.now() - timedelta(days=days))
             made.append(run)
         return made

@@ -35,11 +35,11 @@ def server(settings):
         yield server
 
 
-def quick_order() -> published.Published:
+def quick_order():
     return published.statuses()["quick_order"]
 
 
-def without(path: str) -> dict:
+def without(path: str):
     status = json.loads(json.dumps(QUICK_ORDER))
     *parents, name = path.split(".")
     target = status
@@ -49,7 +49,7 @@ def without(path: str) -> dict:
     return status
 
 
-def changed(path: str, value) -> dict:
+def changed(path: str, value):
     status = json.loads(json.dumps(QUICK_ORDER))
     *parents, name = path.split(".")
     target = status
