@@ -60,7 +60,29 @@ def _feed_section(feed: Feed) -> str:
     wire = _table(("Wire path", "Read from"), ((f"`{field.path}`", f"`{field.source}`") for field in feed.wire))
     return (
         f"## {feed.label}\n\n{facts}\n\n### Columns\n\n{columns}\n\n### Wire shape, in order\n\n{wire}\n{_notes(feed)}"
+        f"\n### From wire to warehouse\n\n{_mapping(feed)}\n"
     )
+
+
+def runbook_of(feed: Feed) -> str:
+    """The file name of a feed's runbook."""
+    return f"{feed.folder}{'-telemetry' if feed.window else ''}-export.md"
+
+
+def _mapping(feed: Feed) -> str:
+    values = [
+        (f"`{field.path}`", ", ".join(f"`{name}`" for name in names) or "—")
+        for field in feed.wire
+        for names in [[column.name for column in feed.columns if _is_read_from(column, field.path)]]
+    ]
+    table = _table(("Wire path", "Warehouse column"), values)
+    runbooks = f"[its runbook](runbooks/{runbook_of(feed)}) and [the warehouse](runbooks/warehouse.md)"
+    return f"{table}\n\n`python manage.py warehouse_sql --feed {feed.key}` prints the load; see {runbooks}."
+
+
+def _is_read_from(column: Column, path: str) -> bool:
+    """Whether a column takes its value from the wire field at ``path``, or from inside of it."""
+    return any(wire == path or wire.startswith(f"{path}.") for wire in column.wire)
 
 
 def _facts(feed: Feed) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -171,6 +171,44 @@ def _chunks(uri: str, stream: Any) -> Iterator[bytes]:
         raise LakeError(f"cannot read {uri} to its end: {_reason(error)}") from error
     finally:
         stream.close()
+
+
+def listing(folder_uri: str) -> Iterator[str]:
+    """The URIs of everything below a folder, in the order of their keys on S3, streamed.
+
+    Args:
+        folder_uri: the folder; one that is not there holds nothing.
+
+    Raises:
+        LakeError: the folder cannot be listed.
+    """
+    folder_uri = folder_uri.rstrip("/")
+    source = place(folder_uri)
+    names = _keys if isinstance(source.storage, S3Storage) else _paths
+    try:
+        for name in names(source):
+            yield f"{folder_uri}/{quote(name, safe='/=')}"
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise LakeError(f"cannot list {folder_uri}: {_reason(error)}") from error
+
+
+def _keys(folder: Place) -> Iterator[str]:
+    prefix = f"{folder.name}/" if folder.name else ""
+    for item in folder.storage.bucket.objects.filter(Prefix=prefix):  # type: ignore[attr-defined]
+        yield item.key.removeprefix(prefix)
+
+
+def _paths(folder: Place) -> Iterator[str]:
+    root = folder.storage.path(folder.name)
+
+    def explain(error: OSError) -> None:
+        if not (error.filename == root and isinstance(error, FileNotFoundError)):
+            raise error
+
+    for directory, folders, files in os.walk(root, onerror=explain):
+        folders.sort()
+        for name in sorted(files):
+            yield Path(directory, name).relative_to(root).as_posix()
 
 
 def download_url(uri: str) -> str:

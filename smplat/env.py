@@ -100,6 +100,13 @@ class Environment:
             self.refuse(name, f"{value!r} is neither s3://bucket/key nor file:///absolute/path")
         return value
 
+    def warehouse_url(self, name: str) -> str:
+        """A DuckDB file or a Snowflake database. The value itself stays out of the error: it may carry a password."""
+        value = self.text(name)
+        if value and not is_warehouse_url(value):
+            self.refuse(name, "must be duckdb:///absolute/path or snowflake://user:password@account/database")
+        return value
+
     def bucket(self, name: str) -> str:
         """The name of an S3 bucket, without a scheme."""
         value = self.text(name)
@@ -114,6 +121,18 @@ def is_lake_uri(value: str) -> bool:
     if parts.scheme == "s3":
         return _BUCKET.fullmatch(parts.netloc) is not None
     return parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+
+
+def is_warehouse_url(value: str) -> bool:
+    """Whether ``value`` is ``duckdb:///absolute/path`` or ``snowflake://user:password@account/database``."""
+    try:
+        parts = urlsplit(value)
+        if parts.scheme == "duckdb":
+            return not parts.netloc and len(parts.path) > 1 and not parts.path.endswith("/")
+        has_database = bool(parts.path.strip("/"))
+        return parts.scheme == "snowflake" and bool(parts.username) and bool(parts.hostname) and has_database
+    except ValueError:
+        return False
 
 
 def is_url(value: str, schemes: tuple[str, ...]) -> bool:

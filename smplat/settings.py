@@ -185,12 +185,23 @@ CHECKPOINT_URIS = {
         "GUARDRAIL_EXPORT_CURSOR_S3_URI", f"{LAKE_URI}/guardrail_followups_cursor.json"
     ),
 }
+# Statuses that the desk shows in place of those that this installation wrote.
+STATUS_URLS = {
+    feed: _env.url(f"{prefix}_STATUS_URL")
+    for feed, prefix in (
+        ("quick_order", "QUICK_ORDER_EXPORT"),
+        ("guardrail_workflow", "GUARDRAIL_WORKFLOW_EXPORT"),
+        ("guardrail_followups", "GUARDRAIL_EXPORT"),
+    )
+}
 QUICK_ORDER_EXPORT_SLACK_WEBHOOK = _env.url("QUICK_ORDER_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 GUARDRAIL_WORKFLOW_EXPORT_SLACK_WEBHOOK = _env.url("GUARDRAIL_WORKFLOW_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 ONBOARDING_EXPORT_SLACK_WEBHOOK = _env.url("ONBOARDING_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 GUARDRAIL_EXPORT_SLACK_WEBHOOK = _env.url("GUARDRAIL_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 LOCAL_SNAPSHOT_DIR = VAR_DIR / ".telemetry"
 SPOOL_DIR = VAR_DIR / "spool"
+# Unset: no job loads a warehouse.
+WAREHOUSE_URL = _env.warehouse_url("WAREHOUSE_URL")
 
 # --- Telemetry capture ------------------------------------------------------------------------------------------------
 
@@ -224,6 +235,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "smplat.csp.PolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -341,6 +353,12 @@ UNFOLD = {
                         "icon": "history",
                         "link": "/admin/reports/runs/",
                         "permission": "reporting.pages.frame.may_view",
+                    },
+                    {
+                        "title": "Audit log",
+                        "icon": "policy",
+                        "link": "/admin/reporting/auditentry/",
+                        "permission": "reporting.pages.frame.may_view_audit",
                     },
                 ],
             }

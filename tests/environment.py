@@ -17,6 +17,7 @@ _PREFIXES = ("SLACK_", "QUICK_ORDER_", "GUARDRAIL_", "PROVIDER_", "ONBOARDING_",
     "PUBLIC_BASE_URL",
     "AWS_",
     "INGEST_",
+    "WAREHOUSE_",
 )
 
 

@@ -4,7 +4,7 @@ import os
 import threading
 from datetime import timedelta
 from io import BytesIO
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -43,6 +43,25 @@ class TestBothKinds:
         with pytest.raises(lake.LakeError, match=r"cannot read .*nothing\.json"):
             lake.read(f"{root}/nothing.json")
 
+    def test_a_folder_lists_what_lies_below_it_by_names_that_can_be_read(self, root):
+        names = [
+            "2026/11/08/a.ndjson",
+            "2026/11/08/a.ndjson.manifest.json",
+            "dt=2026-11-08/b c.ndjson",
+            "é%20?#.ndjson",
+        ]
+        for name in names:
+            lake.write(f"{root}/folder/{quote(name, safe='/=')}", name.encode())
+        lake.write(f"{root}/folder-2/other.ndjson", b"beside it")
+
+        listed = list(lake.listing(f"{root}/folder"))
+
+        assert sorted(content(uri).decode() for uri in listed) == sorted(names)
+        assert {f"{root}/folder/2026/11/08/a.ndjson", f"{root}/folder/dt=2026-11-08/b%20c.ndjson"} <= set(listed)
+
+    def test_a_folder_that_is_not_there_lists_nothing(self, root):
+        assert list(lake.listing(f"{root}/nothing/here")) == []
+
     def test_the_readiness_check_writes_and_reads(self, root, settings):
         settings.LAKE_URI = root
 
@@ -68,6 +87,12 @@ class TestFiles:
 
         with pytest.raises(lake.LakeError, match="cannot write file://.*/file/below"):
             lake.write(f"{tmp_path.as_uri()}/file/below", b"x")
+
+    def test_a_folder_that_cannot_be_listed_is_named(self, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+
+        with pytest.raises(lake.LakeError, match="cannot list file://.*/file/below: Not a directory"):
+            list(lake.listing(f"{tmp_path.as_uri()}/file/below"))
 
     def test_a_reader_never_sees_half_a_file(self, tmp_path):
         uri = (tmp_path / "status.json").as_uri()

@@ -1,0 +1,29 @@
+"""Print the statements that load the warehouse."""
+
+import argparse
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from reporting.feeds import FEEDS
+from reporting.lake import LakeError
+from reporting.warehouse import script
+
+
+class Command(BaseCommand):
+    """Exit code 0 when everything was printed, 1 when the lake cannot be read, 2 for wrong usage."""
+
+    help = "Print the SQL of the warehouse: tables, stages, COPY of the lake's objects, proof, MERGE, Looker query."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the feeds and the dialect."""
+        parser.add_argument("--feed", action="append", choices=sorted(FEEDS), help="may be repeated; default: all")
+        parser.add_argument("--dialect", choices=("snowflake", "duckdb"), default="snowflake", help="whose SQL")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the script."""
+        try:
+            for section in script.text(options["dialect"], [FEEDS[key] for key in options["feed"] or FEEDS]):
+                self.stdout.write(section, ending="")
+        except LakeError as error:
+            raise CommandError(f"Failed: {error}", returncode=1) from error

@@ -1,0 +1,1 @@
+"""The warehouse: its tables, the statements that load it, and the load itself."""

@@ -1,0 +1,183 @@
+"""The load: what manifests list and the warehouse has not, object by object.
+
+Each object is read once. While its bytes are held against the manifest, its rows are checked and written to a file of
+this machine in warehouse shape; one transaction then merges that file, keeps the refused rows aside and notes the
+object in the load history. So a load may be stopped at any point, repeated, or run beside another one.
+"""
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from reporting import lake
+from reporting.feeds import FEEDS, Feed
+from reporting.receipts import Receipt
+from reporting.shapes import iso
+from reporting.warehouse import objects, statements
+from reporting.warehouse.objects import Mismatch
+from reporting.warehouse.schema import HISTORY, REFUSED, ddl
+from reporting.warehouse.staging import Staged, stage
+from reporting.warehouse.targets import Target, TargetError, connect
+
+logger = logging.getLogger(__name__)
+LOADED, QUARANTINED = "loaded", "quarantined"
+_IS_THERE = (
+    "SELECT COUNT(*) FROM information_schema.tables"
+    " WHERE LOWER(table_schema) = 'analytics' AND LOWER(table_name) = 'load_history'"
+)
+_LOADED_OBJECTS = f"SELECT object FROM {HISTORY} WHERE feed = ? AND state = '{LOADED}'"  # noqa: S608 - names of ours
+_FORGET_REFUSED = f"DELETE FROM {REFUSED} WHERE object = ?"  # noqa: S608 - a name of ours
+
+
+@dataclass
+class Summary:
+    """What a load, or a dry run, came to for one feed.
+
+    Attributes:
+        feed: the feed's key.
+        objects: how many objects were loaded, or would be.
+        rows: how many rows went into the table, or are to be read; one that was there before counts too.
+        bytes: how many bytes of the lake they are.
+        refused: how many rows were kept aside.
+        problems: a sentence for each object that was not loaded.
+    """
+
+    feed: str
+    objects: int = 0
+    rows: int = 0
+    bytes: int = 0
+    refused: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def load(url: str, feeds: Iterable[Feed], say: Callable[[str], None]) -> list[Summary]:
+    """Load what is new.
+
+    Args:
+        url: the warehouse, see :func:`reporting.warehouse.targets.connect`.
+        feeds: the feeds to load.
+        say: told of each object, as it is done.
+
+    Returns:
+        A summary of each feed.
+
+    Raises:
+        TargetError: the warehouse cannot be used; the objects that were loaded before stay loaded.
+        reporting.lake.LakeError: the lake cannot be listed.
+        OSError: the spool cannot be written.
+    """
+    feeds = list(feeds)
+    with connect(url) as target:
+        for statement in ddl(target.dialect, feeds):
+            target.execute(statement)
+        return [_load_feed(target, feed, say) for feed in feeds]
+
+
+def measure(url: str, feeds: Iterable[Feed]) -> list[Summary]:
+    """Say what :func:`load` would load, by the manifests, and change nothing. Raises what :func:`load` does."""
+    with connect(url) as target:
+        return [_measure_feed(target, feed) for feed in feeds]
+
+
+def load_on_schedule() -> None:
+    """Load every feed into the warehouse of the settings, and log how it went."""
+    try:
+        summaries = load(settings.WAREHOUSE_URL, FEEDS.values(), logger.info)
+    except (TargetError, OSError) as error:
+        logger.error("The load of the warehouse failed: %s", error)  # noqa: TRY400 - the text says it all
+        return
+    for problem in (problem for summary in summaries for problem in summary.problems):
+        logger.error("The load of the warehouse left out %s", problem)
+
+
+def _pending(target: Target, feed: Feed) -> Iterator[str]:
+    """The objects that are listed and not loaded; one in quarantine may have been repaired, and comes again."""
+    loaded: set[str] = set()
+    if target.execute(_IS_THERE) != [(0,)]:
+        loaded = {uri for (uri,) in target.stream(_LOADED_OBJECTS, [feed.key])}
+    return (uri for uri in objects.listed(feed) if uri not in loaded)
+
+
+def _measure_feed(target: Target, feed: Feed) -> Summary:
+    summary = Summary(feed.key)
+    for uri in _pending(target, feed):
+        try:
+            receipt = objects.receipt_of(feed, uri)
+        except (Mismatch, lake.LakeError) as problem:
+            summary.problems.append(f"{uri}: {problem}")
+            continue
+        summary.objects += 1
+        summary.rows += receipt.rows
+        summary.bytes += receipt.bytes
+    return summary
+
+
+def _load_feed(target: Target, feed: Feed, say: Callable[[str], None]) -> Summary:
+    summary = Summary(feed.key)
+    for uri in _pending(target, feed):
+        try:
+            receipt, staged = _load_object(target, feed, uri)
+        except Mismatch as problem:
+            _quarantine(target, feed, uri, str(problem))
+            summary.problems.append(f"{uri} (in quarantine): {problem}")
+        except lake.LakeError as problem:
+            # That the lake did not answer says nothing about the object.
+            summary.problems.append(f"{uri}: {problem}")
+        else:
+            summary.objects += 1
+            summary.rows += staged.rows
+            summary.bytes += receipt.bytes
+            summary.refused += staged.refused
+            say(f"{feed.key}: {staged.rows} rows of {uri}; {staged.refused} refused")
+    return summary
+
+
+def _load_object(target: Target, feed: Feed, uri: str) -> tuple[Receipt, Staged]:
+    receipt = objects.receipt_of(feed, uri)
+    settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.SPOOL_DIR, prefix="load-") as folder:
+        staged = stage(feed, uri, receipt, Path(folder))
+        _keep(target, feed, uri, receipt, staged)
+    return receipt, staged
+
+
+def _keep(target: Target, feed: Feed, uri: str, receipt: Receipt, staged: Staged) -> None:
+    # Snowflake ends a transaction at a CREATE, so the staging table, which no other session sees, is made before it.
+    target.execute(statements.create_staging(target.dialect, feed, "TEMPORARY"))
+    with target.transaction():
+        for part in staged.parts:
+            target.execute(statements.empty_staging(target.dialect, feed))
+            _run(target, statements.fill_staging(target.dialect, feed, part, staged.longest))
+            target.execute(statements.merge(target.dialect, feed))
+        target.execute(_FORGET_REFUSED, [uri])
+        if staged.refused:
+            _run(target, statements.fill_refused(target.dialect, staged.refused_path, staged.longest))
+        counted: list[str | int | None] = [
+            receipt.sha256,
+            receipt.bytes,
+            receipt.rows,
+            receipt.idSum,
+            staged.rows,
+            staged.refused,
+        ]
+        _record(target, [uri, feed.key, *counted, LOADED, None])
+
+
+def _quarantine(target: Target, feed: Feed, uri: str, reason: str) -> None:
+    with target.transaction():
+        target.execute(_FORGET_REFUSED, [uri])
+        _record(target, [uri, feed.key, None, None, None, None, 0, 0, QUARANTINED, reason])
+
+
+def _record(target: Target, values: list[str | int | None]) -> None:
+    target.execute(statements.record(target.dialect), [*values, iso(timezone.now())])
+
+
+def _run(target: Target, to_run: list[str]) -> None:
+    for statement in to_run:
+        target.execute(statement)

@@ -1,0 +1,126 @@
+"""What there is to load: the objects that manifests list, and their lines, held against the manifest in passing."""
+
+import gzip
+import io
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import fields
+from typing import IO, Any
+from zlib import error as ZlibError
+
+import orjson
+from django.conf import settings
+
+from reporting import lake
+from reporting.feeds import Feed
+from reporting.receipts import Content, Receipt, manifest_uri
+from reporting.warehouse.rows import SHAPES
+
+_MANIFEST = manifest_uri("")
+_MOST_MANIFEST_BYTES = 65_536
+_BUFFER_BYTES = 1_048_576
+
+
+class Mismatch(ValueError):
+    """An object is not what its manifest says; the message says in what."""
+
+
+def folders(feed: Feed) -> dict[str, str]:
+    """The folders of the lake in which a feed's objects lie, each with the shape of their rows."""
+    if feed.window is not None:
+        return {f"{settings.EXPORT_TARGETS[feed.key].root_uri}/{feed.folder}": "wire"}
+    return {f"{settings.LAKE_URI}/{feed.folder}": "wire", f"{settings.INGEST_STAGE_URI}/{feed.key}": "warehouse"}
+
+
+def listed(feed: Feed) -> Iterator[str]:
+    """The URIs of a feed's objects that have a manifest, streamed; those without one were never finished.
+
+    Raises:
+        reporting.lake.LakeError: the lake cannot be listed.
+    """
+    for folder in folders(feed):
+        for uri in lake.listing(folder):
+            if uri.endswith(_MANIFEST):
+                yield uri.removesuffix(_MANIFEST)
+
+
+def receipt_of(feed: Feed, object_uri: str) -> Receipt:
+    """Read the manifest of an object.
+
+    Args:
+        feed: the feed in whose folder the object lies.
+        object_uri: the object, which need not be where the manifest says: a lake may be copied.
+
+    Raises:
+        Mismatch: it is not a manifest, or one of another feed.
+        reporting.lake.LakeError: it cannot be read.
+    """
+    content = b""
+    for chunk in lake.read(manifest_uri(object_uri)):
+        content += chunk
+        if len(content) > _MOST_MANIFEST_BYTES:
+            raise Mismatch("the manifest is too long to be one")
+    try:
+        values = orjson.loads(content)
+        receipt = Receipt(**{field.name: values[field.name] for field in fields(Receipt)})
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise Mismatch("the manifest is not JSON, or a part of it is missing") from error
+    _check(feed, receipt)
+    return receipt
+
+
+def _check(feed: Feed, receipt: Receipt) -> None:
+    if receipt.feed != feed.key:
+        raise Mismatch(f"the manifest names the feed {receipt.feed!r} and lies in the folder of {feed.key}")
+    if receipt.shape not in SHAPES:
+        raise Mismatch(f"the manifest names the shape {receipt.shape!r}; there are {' and '.join(SHAPES)}")
+    if not all(type(number) is int for number in (receipt.bytes, receipt.rows, receipt.idSum)):
+        raise Mismatch("bytes, rows and idSum of the manifest have to be whole numbers")
+
+
+def lines(object_uri: str, receipt: Receipt) -> Iterator[bytes]:
+    """The lines of an object, decompressed where its name ends with ``.gz``; the last of them proves its bytes.
+
+    Raises:
+        Mismatch: the object is missing, or its size or hash is not that of its manifest. This may show only when
+            all of its lines were given.
+        reporting.lake.LakeError: the lake cannot be read.
+    """
+    try:
+        with closing(_Counted(lake.read(object_uri), receipt.bytes)) as counted:
+            buffered: IO[bytes] = io.BufferedReader(counted, _BUFFER_BYTES)
+            yield from gzip.GzipFile(fileobj=buffered) if object_uri.endswith(".gz") else buffered
+            counted.prove(receipt)
+    except lake.NotThere as error:
+        raise Mismatch("there is a manifest, and no object") from error
+    except (EOFError, gzip.BadGzipFile, ZlibError) as error:
+        raise Mismatch("it is damaged: it cannot be decompressed") from error
+
+
+class _Counted(io.RawIOBase):
+    """The bytes of an object as a file, counted on their way."""
+
+    def __init__(self, chunks: Iterator[bytes], most_bytes: int) -> None:
+        self._chunks, self._most_bytes = chunks, most_bytes
+        self._rest = b""
+        self._content = Content()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            self._rest = next(self._chunks, b"")
+            self._content.write(self._rest)
+            if self._content.bytes > self._most_bytes:
+                raise Mismatch(f"it has more than the {self._most_bytes} bytes of the manifest")
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+    def prove(self, receipt: Receipt) -> None:
+        """Hold what was counted against the receipt."""
+        if self._content.bytes != receipt.bytes:
+            raise Mismatch(f"it has {self._content.bytes} bytes, and the manifest says {receipt.bytes}")
+        if self._content.sha256 != receipt.sha256:
+            raise Mismatch(f"its SHA-256 is {self._content.sha256}, and the manifest says {receipt.sha256}")

@@ -1,0 +1,102 @@
+"""An object on its way into the warehouse: its rows in warehouse shape, in a file of this machine."""
+
+import io
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from django.utils import timezone
+
+from reporting.feeds import Feed
+from reporting.ingest import Unmappable
+from reporting.receipts import Receipt, id_number
+from reporting.shapes import iso, ndjson
+from reporting.warehouse.objects import Mismatch, lines
+from reporting.warehouse.rows import Reader
+
+_PART_BYTES = 33_554_432
+
+
+@dataclass
+class Staged:
+    """The rows of an object in two files, and what was counted in them.
+
+    Attributes:
+        parts: files of the rows that fit their table, one JSON object a line, each with its ``line``; in order.
+        refused_path: the rows that do not, as the table of the refused rows takes them.
+        rows: how many fit.
+        refused: how many do not.
+        id_sum: the idSum of the rows that fit.
+        longest: the longest line of either file, in bytes.
+    """
+
+    parts: list[Path]
+    refused_path: Path
+    rows: int = 0
+    refused: int = 0
+    id_sum: int = 0
+    longest: int = 0
+
+
+def stage(feed: Feed, uri: str, receipt: Receipt, folder: Path) -> Staged:
+    """Read an object, prove it by its manifest, and write its rows to files in ``folder``.
+
+    Raises:
+        reporting.warehouse.objects.Mismatch: it is not what its manifest says.
+        reporting.lake.LakeError: the lake cannot be read.
+    """
+    staged = Staged([], folder / "refused.ndjson")
+    with closing(_Parts(folder)) as parts, staged.refused_path.open("wb") as refused:
+        _write(feed, uri, receipt, staged, parts, refused)
+        staged.parts = parts.paths
+    found = staged.rows + staged.refused
+    if found != receipt.rows:
+        raise Mismatch(f"it has {found} rows, and the manifest says {receipt.rows}")
+    # The key of a row that is refused may be the reason, so then the sum cannot be held against the manifest.
+    if not staged.refused and staged.id_sum != receipt.idSum:
+        raise Mismatch(f"its idSum is {staged.id_sum}, and the manifest says {receipt.idSum}")
+    return staged
+
+
+def _write(feed: Feed, uri: str, receipt: Receipt, staged: Staged, parts: "_Parts", refused: IO[bytes]) -> None:
+    reader, seen_at, key = Reader(feed, receipt.shape), iso(timezone.now()), feed.key_column
+    for number, line in enumerate(lines(uri, receipt), start=1):
+        try:
+            row = reader.row(line)
+        except Unmappable as problem:
+            size = refused.write(_refusal(feed, uri, number, line, problem, seen_at))
+            staged.refused += 1
+        else:
+            staged.rows += 1
+            staged.id_sum += id_number(row[key])
+            size = parts.write(ndjson({**row, "line": number}))
+        staged.longest = max(staged.longest, size)
+
+
+class _Parts:
+    """Files that follow each other, so that the warehouse takes an object of any size a part at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths: list[Path] = []
+        self._folder, self._room = folder, 0
+        self._file: IO[bytes] = io.BytesIO()
+
+    def write(self, line: bytes) -> int:
+        """Add a line; return its length."""
+        if self._room <= 0:
+            self._file.close()
+            self.paths.append(self._folder / f"rows-{len(self.paths)}.ndjson")
+            self._file, self._room = self.paths[-1].open("wb"), _PART_BYTES
+        self._room -= len(line)
+        return self._file.write(line)
+
+    def close(self) -> None:
+        """Write the last file to its end."""
+        self._file.close()
+
+
+def _refusal(feed: Feed, uri: str, number: int, line: bytes, problem: Unmappable, seen_at: str) -> bytes:
+    raw = line.rstrip(b"\r\n").decode(errors="backslashreplace")
+    row = {"object": uri, "line": number, "feed": feed.key, "reason": str(problem), "raw": raw, "seen_at": seen_at}
+    return ndjson(row)
