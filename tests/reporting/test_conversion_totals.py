@@ -19,7 +19,8 @@ from tests.reporting.test_conversions import experiment, record
 
 def counted_in_python() -> dict:
     """Orders by experiment and by variant, and each variant's newest name, from all rows."""
-    orders, newest = defaultdict(set), {}
+    orders: dict[tuple[str, str | None], set[uuid.UUID]] = defaultdict(set)
+    newest: dict[tuple[str, str | None], str | None] = {}
     rows = PricingExperimentSegment.objects.order_by("recorded_at", "event_id")
     for row in rows:
         orders[row.slug, None].add(row.order_id)
