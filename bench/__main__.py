@@ -4,13 +4,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import capture, exporting, fence, lists, reading
+from bench import capture, csv_files, exporting, fence, lists, pages, reading
 from tests.e2e.desk import Desk
 
 _BENCHMARKS = {
     "capture": capture.measure,
     "reading": reading.measure,
     "lists": lists.measure,
+    "pages": pages.measure,
+    "csv": csv_files.measure,
     "exporting": exporting.measure,
     "fence": fence.measure,
 }

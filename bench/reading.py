@@ -70,16 +70,17 @@ def _download_memory(desk: Desk) -> Ratio:
     wait_for(lambda: "desk-state-succeeded" in operator.get(run).text, seconds=600)
     operator.get("/api/reporting/guardrail-workflow-export")
     processes = [p for p in desk.processes() if "granian" in " ".join(p.cmdline())]
-    before = _resident(processes)
+    before = resident(processes)
     size, peak = 0, before
     with operator.stream("GET", f"{run}/download") as answer:
         for index, chunk in enumerate(answer.iter_bytes(1_048_576)):
             size += len(chunk)
-            peak = max(peak, _resident(processes)) if index % 20 == 0 else peak
+            peak = max(peak, resident(processes)) if index % 20 == 0 else peak
     operator.close()
     growth = (peak - before) / 1_048_576
     return Ratio("growth in MiB of the web process, download", growth, 10, False, f"{size / 1_048_576:.0f} MiB served")
 
 
-def _resident(processes: list[psutil.Process]) -> int:
+def resident(processes: list[psutil.Process]) -> int:
+    """Bytes of memory that the processes hold."""
     return sum(process.memory_info().rss for process in processes)

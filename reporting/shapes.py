@@ -1,12 +1,10 @@
 """Rows of a feed in the two shapes in which they leave the system, derived from its declaration.
 
 The wire shape (camelCase, nested) serves REST, webhooks and telemetry NDJSON; the warehouse shape (the columns of the
-reference, flat) serves CSV and the warehouse stage.
+reference, flat) serves the warehouse stage, and CSV, which :mod:`reporting.csv_stream` has PostgreSQL write.
 """
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,8 +15,6 @@ from django.db.models import Model, QuerySet
 
 from reporting.feeds import Feed
 
-# A spreadsheet runs a cell that starts with one of these as a formula (OWASP, "CSV injection").
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 Row = dict[str, Any]
 
 
@@ -69,34 +65,9 @@ def warehouse_rows(feed: Feed, rows: QuerySet[Any]) -> Iterator[Row]:
         yield {name: _plain(values[name]) for name in names}
 
 
-def csv_lines(feed: Feed, rows: Iterable[Row]) -> Iterator[str]:
-    """CSV by RFC 4180 of rows in warehouse shape, a header first; formulas are defused."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow([column.name for column in feed.columns])
-    for row in rows:
-        writer.writerow([_cell(value) for value in row.values()])
-        if buffer.tell() > 32_768:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
-
-
 def _plain(value: Any) -> Any:
     convert = _CONVERSIONS.get(type(value))
     return convert(value) if convert else value
 
 
 _CONVERSIONS: dict[type, Callable[[Any], Any]] = {datetime: iso, UUID: str}
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

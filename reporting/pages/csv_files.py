@@ -1,28 +1,156 @@
-"""CSV files of the feeds' rows."""
+"""CSV files of the feeds' rows, and the controls that lead to them."""
 
-from django.http import Http404, HttpRequest, StreamingHttpResponse
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from reporting.pages.frame import EXPORT, feed_of, operator_page
-from reporting.shapes import csv_lines, model_of, warehouse_rows
+from reporting import cursors
+from reporting.csv_stream import csv_file
+from reporting.listings import Arrivals, Batch, Listing
+from reporting.models import AuditEntry
+from reporting.pages.frame import EXPORT, feed_of, operator_page, user_of
+from reporting.pages.links import here
+from reporting.segment_filters import SegmentFilter
 
-CSV_ROWS = (100, 250, 500, 1_000)
+#: How many rows a batch may hold.
+BATCHES = (100, 250, 500, 1_000)
+BATCH_ROWS = 250
+#: Positions have as many digits at most; more would not fit the column.
+_POSITION = re.compile(r"[0-9]{1,18}")
+_ROWS_ALLOWED = f"{', '.join(map(str, BATCHES))} or all"
+
+
+class BadParameter(ValueError):
+    """A parameter of a query that is not allowed; the message names it and says what is."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What the template of the controls shows.
+
+    Attributes:
+        url: where the CSV files are.
+        page_url: the page on show, without its query.
+        section: the id of the part of the page that the controls stand in.
+        batch: the batch on show.
+        filters: what else the files are about: parameters of both the files and the page.
+        kept: other parameters of the page, which the choice of a batch keeps.
+        latest: the link to the newest rows, None where they are on show.
+        next_page: the link to the next batch, None behind the last.
+    """
+
+    url: str
+    page_url: str
+    section: str
+    batch: Batch
+    filters: Mapping[str, str]
+    kept: Mapping[str, str]
+    latest: str | None
+    next_page: str | None
+    sizes: tuple[int, ...] = BATCHES
+
+
+def controls(request: HttpRequest, url: str, section: str, batch: Batch, filters: Mapping[str, str]) -> Controls:
+    """The controls of a page that shows ``batch``; see :class:`Controls` for the arguments."""
+    kept = {name: str(text) for name, text in request.GET.items() if name not in {"batch", "before", *filters}}
+    latest = here(request, section, before=None) if batch.before else None
+    next_page = here(request, section, before=batch.next_before) if batch.next_before else None
+    return Controls(url, request.path, section, batch, filters, kept, latest, next_page)
+
+
+def position_of(text: str) -> str:
+    """The mark of a row by arrival.
+
+    Raises:
+        BadParameter: ``text`` is no position.
+    """
+    if not _POSITION.fullmatch(text):
+        raise BadParameter("before: must be the position of a row, a whole number of at most 18 digits.")
+    return text
+
+
+def cursor_of(text: str) -> str:
+    """The mark of a row by time.
+
+    Raises:
+        BadParameter: ``text`` is no cursor.
+    """
+    try:
+        return str(cursors.parse(text))
+    except cursors.BadCursor as error:
+        raise BadParameter(f"before: {error}") from error
+
+
+def batch_size(query: QueryDict) -> int:
+    """The rows of a batch of the page on show.
+
+    Raises:
+        BadParameter: no batch of that size is offered.
+    """
+    given = query.get("batch", str(BATCH_ROWS))
+    if given not in map(str, BATCHES):
+        raise BadParameter(f"batch: must be one of {', '.join(map(str, BATCHES))}.")
+    return int(given)
 
 
 @operator_page(EXPORT)
 @require_GET
-def feed_csv(request: HttpRequest, feed_key: str) -> StreamingHttpResponse:
-    """The newest rows of a feed, or all of them, as CSV in warehouse shape."""
+def feed_csv(request: HttpRequest, feed_key: str) -> HttpResponseBase:
+    """A batch of a feed's rows by arrival, or all of them."""
     feed = feed_of(feed_key)
-    given = request.GET.get("rows", str(CSV_ROWS[1]))
-    if given not in {"all", *map(str, CSV_ROWS)}:
-        raise Http404(f"rows is one of {', '.join(map(str, CSV_ROWS))} and all")
-    rows = model_of(feed)._default_manager.order_by("-position")
-    lines = csv_lines(feed, warehouse_rows(feed, rows if given == "all" else rows[: int(given)]))
-    name = f"{feed.folder}-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
+    return _answer(request, Arrivals(feed), position_of, {})
+
+
+@operator_page(EXPORT)
+@require_GET
+def onboarding_csv(request: HttpRequest) -> HttpResponseBase:
+    """A batch of the assignments that the filters of the onboarding page let through, or all of them."""
+    form = SegmentFilter(request.GET)
+    if not form.is_valid():
+        errors = form.errors.get_json_data().items()
+        return _refusal(request, " ".join(f"{name}: {error['message']}" for name, of in errors for error in of))
+    return _answer(request, form.assignments(), cursor_of, form.given())
+
+
+def _answer(
+    request: HttpRequest, listing: Listing, mark_of: Callable[[str], str], filters: dict[str, str]
+) -> HttpResponseBase:
+    """The file, once its download is in the audit log."""
+    try:
+        rows = _rows(request.GET)
+        before = mark_of(request.GET["before"]) if request.GET.get("before") else None
+        with_bom = _with_bom(request.GET)
+    except BadParameter as error:
+        return _refusal(request, str(error))
+    details: dict[str, Any] = {"rows": rows or "all", "before": before, "filters": filters}
+    AuditEntry.objects.record(user_of(request), AuditEntry.Action.DOWNLOAD_CSV, listing.feed.key, **details)
+    name = f"{listing.feed.folder}-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
     return StreamingHttpResponse(
-        lines,
+        csv_file(listing, rows, before, with_bom),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
+
+
+def _rows(query: QueryDict) -> int | None:
+    given = query.get("rows", str(BATCH_ROWS))
+    if given not in {"all", *map(str, BATCHES)}:
+        raise BadParameter(f"rows: must be {_ROWS_ALLOWED}.")
+    return None if given == "all" else int(given)
+
+
+def _with_bom(query: QueryDict) -> bool:
+    given = query.get("bom", "0")
+    if given not in {"0", "1"}:
+        raise BadParameter("bom: must be 1, for a file with a byte-order mark, or 0.")
+    return given == "1"
+
+
+def _refusal(request: HttpRequest, problem: str) -> HttpResponse:
+    return render(request, "error.html", {"title": "Bad request", "text": problem}, status=400)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 from reporting.pages.frame import VIEW, operator_page, page
+from reporting.pages.links import here
 
 LISTED_RUNS = 50
 _ANY = ("", "any")
@@ -67,17 +68,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         found = list(form.runs()[: LISTED_RUNS + 1])
         context["runs"] = found[:LISTED_RUNS]
         if len(found) > LISTED_RUNS:
-            context["older"] = _with(request, before=str(found[LISTED_RUNS - 1].pk))
+            context["older"] = here(request, before=str(found[LISTED_RUNS - 1].pk))
         if form.cleaned_data["before"]:
-            context["newest"] = _with(request, before=None)
+            context["newest"] = here(request, before=None)
     return page(request, "reporting/runs.html", context, status=200 if form.is_valid() else 400)
-
-
-def _with(request: HttpRequest, **changes: str | None) -> str:
-    """The query of this page with ``changes``; None takes a parameter out."""
-    query = request.GET.copy()
-    for name, value in changes.items():
-        query.pop(name, None)
-        if value is not None:
-            query[name] = value
-    return f"?{query.urlencode()}"

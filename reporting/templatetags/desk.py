@@ -1,12 +1,18 @@
 """How the operator pages show values of feeds and checkpoints."""
 
 import json
-from datetime import datetime
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.utils import timezone
+from django.utils.timesince import timesince, timeuntil
 
 from reporting.feeds import Column
+from reporting.models import ExportRun, RunLogLine
+from reporting.serializers import HTTP_URL
 from reporting.shapes import iso
 
 register = template.Library()
@@ -16,13 +22,21 @@ _LONGEST_CELL = 120
 @register.simple_tag
 def cell(row: dict[str, Any], column: Column) -> str:
     """One value of a row as text, cut where it is long; the template escapes it."""
-    value = row[column.name]
-    if value is None:
-        return "–"
-    if isinstance(value, datetime):
-        return iso(value)
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    text = _text(row[column.name])
     return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+
+
+@register.simple_tag
+def whole(row: dict[str, Any], column: Column) -> str:
+    """One value of a row as text, all of it; the template escapes it."""
+    return _text(row[column.name])
+
+
+@register.simple_tag
+def link(row: dict[str, Any], column: Column) -> str:
+    """The http(s) address that a column for links holds; nothing for other columns, and for other schemes."""
+    value = row[column.name]
+    return value if column.name.endswith("_href") and value and re.match(HTTP_URL, value) else ""
 
 
 @register.simple_tag
@@ -35,3 +49,29 @@ def checkpoint(value: dict[str, Any] | None) -> str:
 def pretty_json(value: Any) -> str:
     """JSON with indentation; the template escapes it."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """How long ago a moment was, in words; what lies less than a minute away is just now."""
+    distance = timezone.now() - moment
+    if abs(distance) < timedelta(minutes=1):
+        return "just now"
+    return f"{timesince(moment)} ago" if distance > timedelta(0) else f"in {timeuntil(moment)}"
+
+
+@register.filter
+def steps(lines: list[RunLogLine], run: ExportRun) -> Iterator[dict[str, Any]]:
+    """The lines of a run's log, each with the seconds since the one before it, or since the run's start."""
+    before = run.started_at or run.created_at
+    for line in lines:
+        yield {"line": line, "seconds": (line.at - before).total_seconds()}
+        before = line.at
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        return iso(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)

@@ -286,11 +286,11 @@ class TestHistory:
         for _ in range(120):
             exports.request_run(FEEDS["quick_order"], ExportRun.Trigger.SCHEDULE)
         ExportRun.objects.update(created_at=moment)
-        seen, query = [], "?feed=quick_order"
-        while query:
-            answer = operator.get(f"{RUNS}{query}")
+        seen, url = [], f"{RUNS}?feed=quick_order"
+        while url:
+            answer = operator.get(url)
             seen += [run.pk for run in answer.context["runs"]]
-            query = answer.context.get("older")
+            url = answer.context.get("older")
 
         assert len(seen) == len(set(seen)) == 120
 
