@@ -99,13 +99,13 @@ class Desk:
         """An HTTP client with the API key."""
         return httpx.Client(base_url=self.url, headers={"X-API-Key": API_KEY}, timeout=30)
 
-    def operator(self) -> httpx.Client:
-        """An HTTP client that has signed in."""
+    def operator(self, username: str = "admin") -> httpx.Client:
+        """An HTTP client that has signed in; every user of a test has the same password."""
         client = httpx.Client(base_url=self.url, timeout=30, follow_redirects=True)
         page = client.get("/admin/login/?next=/admin/reports").text
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token is not None
-        fields = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
+        fields = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
         answer = client.post("/admin/login/?next=/admin/reports", data=fields, headers={"Referer": self.url})
         assert answer.url.path == "/admin/reports", answer.text
         return client
