@@ -119,7 +119,7 @@ def _health(cards: Iterable[Card]) -> Health:
     if any(card.has_failed or card.is_stuck for card in cards):
         return Health("bad", "An export needs you.", troubles)
     if any(card.is_late for card in cards):
-        return Health("warn", "Storefront and warehouse drift apart.", troubles)
+        return Health("warn", "An export is late.", troubles)
     if all(card.run is None and card.sound_at is None for card in cards):
         return Health("warn", "Nothing was exported yet.", [])
     if troubles:

@@ -1,6 +1,7 @@
 """Conversions by experiment and variant, live or pinned to a slice."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -77,4 +78,4 @@ def _page(pinned: Slice) -> conversions.Conversions | None:
 def _with_shares(metric: Row) -> Row:
     orders = metric["orderCount"] or 1
     variants = [{**variant, "share": round(100 * variant["orderCount"] / orders)} for variant in metric["variants"]]
-    return {**metric, "variants": variants}
+    return {**metric, "variants": variants, "at": datetime.fromisoformat(metric["lastActivity"])}

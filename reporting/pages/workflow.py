@@ -1,5 +1,6 @@
 """What operators do in the guardrail workflow: live, and as the export's status says."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,13 +15,17 @@ _WINDOW = FEEDS["guardrail_workflow"].window or 0
 def section(request: HttpRequest) -> dict[str, Any]:
     """The activity over the live window, by one query."""
     activity = workflow_activity(_WINDOW)
-    providers = [{**row, "query": urlencode({"providerId": row["providerId"]})} for row in activity.provider_activity()]
+    metrics = activity.metrics()
     return {
         "workflow": {
             "total": activity.total,
             "window": _WINDOW,
-            "last_at": activity.last_captured_at,
-            **activity.metrics(),
-            "providerActivity": providers,
+            "last_at": activity.last_captured_at and datetime.fromisoformat(activity.last_captured_at),
+            "attachments": metrics["attachmentTotals"],
+            "actions": [(row, datetime.fromisoformat(row["lastOccurredAt"])) for row in metrics["actionCounts"]],
+            "providers": [
+                (row, urlencode({"providerId": row["providerId"]}), datetime.fromisoformat(row["lastActionAt"]))
+                for row in metrics["providerActivity"]
+            ],
         }
     }
