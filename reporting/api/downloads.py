@@ -37,7 +37,8 @@ class ArtifactView(APIView):
         if run is None:
             raise NothingYet
         answer = object_response(run)
-        AuditEntry.objects.record(cast(User, request.user), AuditEntry.Action.DOWNLOAD_OBJECT, run.feed, run=str(run.pk))
+        operator, action = cast(User, request.user), AuditEntry.Action.DOWNLOAD_OBJECT
+        AuditEntry.objects.record(operator, action, run.feed, run=str(run.pk))
         return answer
 
 
