@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import duckdb
-
 _FETCH_ROWS = 1_000
 _SECONDS_TO_CONNECT = 30
 # What does not fit goes to a folder beside the file, so that a load of any size needs no more.
@@ -71,10 +69,9 @@ class _Connection:
     """What both drivers have in common; ``errors`` are the driver's."""
 
     dialect: str
-    errors: type[Exception]
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, connection: Any, errors: type[Exception]) -> None:
+        self._connection, self.errors = connection, errors
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows."""
@@ -116,7 +113,6 @@ class DuckDB(_Connection):
     """A DuckDB file; one process at a time may write to it."""
 
     dialect = "duckdb"
-    errors = duckdb.Error
 
     def _cursor(self, statement: str, parameters: Sequence[Any]) -> Any:
         return self._connection.execute(statement, list(parameters))
@@ -127,16 +123,15 @@ class Snowflake(_Connection):
 
     dialect = "snowflake"
 
-    def __init__(self, connection: Any, errors: type[Exception]) -> None:
-        super().__init__(connection)
-        self.errors = errors
-
     def _cursor(self, statement: str, parameters: Sequence[Any]) -> Any:
         return self._connection.cursor().execute(statement, list(parameters) or None)
 
 
 @contextmanager
 def _open_duckdb(url: str) -> Iterator[Target]:
+    # Only a load needs the engine, and every process of the desk would carry it.
+    import duckdb
+
     path = Path(unquote(urlsplit(url).path))
     if urlsplit(url).netloc or path.name == "":
         raise TargetError("the URL of a DuckDB file has three slashes and an absolute path: duckdb:///folder/file")
@@ -147,7 +142,7 @@ def _open_duckdb(url: str) -> Iterator[Target]:
         raise TargetError(_why_not_opened(path, error)) from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        yield DuckDB(connection)
+        yield DuckDB(connection, duckdb.Error)
     finally:
         connection.close()
 

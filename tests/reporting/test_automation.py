@@ -142,7 +142,7 @@ class TestAlerts:
 
         plan = GuardrailWorkflowEvent.objects.latest_statuses(NOON - HOUR, NOON).explain()
 
-        assert "workflow_statuses_by_time" in plan
+        assert "Index Cond: ((recorded_at >" in plan
 
     def test_it_runs_every_hour(self):
         from smplat.celery import app
