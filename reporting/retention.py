@@ -3,8 +3,9 @@
 from django.conf import settings
 from django.utils import timezone
 
+from reporting import ledger
 from reporting.feeds import WINDOW_FEEDS
-from reporting.models import AutomationRun, Checkpoint, ExportRun, SlackMessage
+from reporting.models import AutomationRun, Checkpoint, ExportRun, ParityCheck, SlackMessage
 from reporting.shapes import model_of
 
 _BATCH = 1_000
@@ -15,7 +16,7 @@ def apply() -> int:
 
     A row goes when it arrived more than ``TELEMETRY_RETENTION_DAYS`` ago, lies before its feed's window and is held
     by an object of the lake. A run goes when it is as old, unless it is the newest successful one of its feed; so do
-    Slack messages and automation runs.
+    Slack messages, automation runs and checks of the warehouse.
     """
     received_before = timezone.now() - settings.TELEMETRY_RETENTION
     deleted = 0
@@ -26,10 +27,11 @@ def apply() -> int:
         if not window or checkpoint is None:
             continue
         before = min(window[0], checkpoint.position + 1)
-        while batch := rows.prune(before, received_before, _BATCH):  # type: ignore[attr-defined]
-            deleted += batch
+        while expired := rows.expired(before, received_before, _BATCH):  # type: ignore[attr-defined]
+            deleted += ledger.expire(feed, expired)
     SlackMessage.objects.filter(created_at__lt=received_before).delete()
     AutomationRun.objects.filter(ran_at__lt=received_before).delete()
+    ParityCheck.objects.filter(at__lt=received_before).delete()
     newest = ExportRun.objects.newest_success_of_each_feed(), ExportRun.objects.newest_artifact_of_each_feed()
     kept = {run.pk for runs in newest for run in runs}
     ExportRun.objects.filter(created_at__lt=received_before).exclude(pk__in=kept).delete()

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from reporting import ledger
 from reporting.feeds import FEEDS
 from reporting.models import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
 from reporting.rows import write_time
@@ -48,7 +49,10 @@ def record(
     distinct: dict[tuple[str, str], Experiment] = {}
     for experiment in experiments:
         distinct.setdefault((experiment["slug"], experiment["variant_key"]), experiment)
-    return _write(journey, list(distinct.values()))
+    event_ids = _write(journey, list(distinct.values()))
+    repeated = len(experiments) - len(distinct)
+    ledger.note(PricingExperimentSegment, received=len(experiments), accepted=len(event_ids), duplicates=repeated)
+    return event_ids
 
 
 def _known_journey(order_id: UUID, journey_id: UUID) -> OnboardingJourney:

@@ -2,10 +2,10 @@
 
 from celery import shared_task
 
-from reporting import automation, claims, conversion_totals, exports, outbox, retention
+from reporting import automation, claims, conversion_totals, exports, ledger, outbox, retention
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
-from reporting.warehouse import loading
+from reporting.warehouse import loading, parity
 
 
 @shared_task(name="reporting.export_on_schedule")
@@ -46,11 +46,31 @@ def alert_on_providers() -> None:
 
 @shared_task(name="reporting.load_warehouse")
 def load_warehouse() -> None:
-    """Load the warehouse from the lake."""
+    """Load the warehouse from the lake, and have it compared with the desk afterwards."""
     loading.load_on_schedule()
+    check_parity.delay()
+
+
+@shared_task(name="reporting.check_parity")
+def check_parity() -> None:
+    """Compare the warehouse with the desk."""
+    parity.check_on_schedule()
+
+
+@shared_task(name="reporting.repair_warehouse")
+def repair_warehouse(feed_key: str) -> None:
+    """Put the rows of a feed that the warehouse lacks on the stage, and load it."""
+    parity.repair_on_request(FEEDS[feed_key])
+    load_warehouse.delay()
 
 
 @shared_task(name="reporting.fold_conversions")
 def fold_conversions() -> None:
     """Add new assignments to the totals of the conversions."""
     conversion_totals.fold()
+
+
+@shared_task(name="reporting.fold_ledger")
+def fold_ledger() -> None:
+    """Add new tallies and rows to the totals of the conservation ledger."""
+    ledger.fold()

@@ -5,7 +5,7 @@ from django.urls import include, path
 from reporting.api import automation, downloads, windows
 from reporting.api.feed_operations import artifact, of_feed, window_export
 from reporting.feeds import FEEDS
-from reporting.pages import cards, csv_files, onboarding, reports, rows, run_history, runs
+from reporting.pages import cards, csv_files, onboarding, parity, reports, rows, run_history, runs
 
 _QUICK_ORDER, _WORKFLOW, _FOLLOW_UPS = FEEDS["quick_order"], FEEDS["guardrail_workflow"], FEEDS["guardrail_followups"]
 
@@ -32,6 +32,7 @@ urlpatterns = [
     path("admin/reports/runs/<uuid:run_id>/retry", runs.retry, name="run-retry"),
     path("admin/reports/runs/<uuid:run_id>/download", runs.download, name="run-download"),
     path("admin/reports/feeds/<str:feed_key>/start", runs.start, name="start-run"),
+    path("admin/reports/feeds/<str:feed_key>/repair", parity.repair, name="repair-warehouse"),
     path("admin/reports/feeds/<str:feed_key>/csv", csv_files.feed_csv, name="feed-csv"),
     path("admin/reports/feeds/<str:feed_key>/records/<uuid:key>", rows.record, name="record"),
 ]

@@ -35,6 +35,11 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "fold ledger": {
+        "task": "reporting.fold_ledger",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "deliver slack": {
         "task": "reporting.deliver_slack",
         "schedule": 30.0,

@@ -1,6 +1,8 @@
 """Normalise captured events, and have them stored once each."""
 
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -10,13 +12,18 @@ from django.db.models import TextField
 from telemetry import store
 from telemetry.bodies import problem_of
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
-from telemetry.store import Row
+from telemetry.store import NO_FEED, Row
 
 # Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
 _CLIENT_IDS = uuid.UUID("6f1d3c52-8f0e-5a4b-9d57-1c2f6b0a7e94")
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 QUICK_ORDER_NAMES = frozenset(QuickOrderEvent.Name.values)
+_MODELS: dict[Any, type[TelemetryEvent]] = {
+    **dict.fromkeys(QUICK_ORDER_NAMES, QuickOrderEvent),
+    GuardrailWorkflowEvent.NAME: GuardrailWorkflowEvent,
+}
+_Counts = Counter[tuple[str, str]]
 
 
 class Refused(ValueError):
@@ -46,7 +53,7 @@ class Intake:
 
 
 def capture(events: list[Any], models: tuple[type[TelemetryEvent], ...]) -> Intake:
-    """Store each of ``events`` once, in one INSERT whatever their number, and commit.
+    """Store each of ``events`` once, in one INSERT whatever their number, and commit; count them for the ledger in it.
 
     Args:
         events: parsed values in the client's order; see :mod:`telemetry.bodies`.
@@ -58,19 +65,36 @@ def capture(events: list[Any], models: tuple[type[TelemetryEvent], ...]) -> Inta
     intake = Intake()
     received_at = datetime.now(UTC)
     rows: dict[type[TelemetryEvent], list[Row]] = {}
+    # What comes in is counted before anything is done with it, so that an event which got lost on the way would show.
+    counts: _Counts = Counter((_line_of(event, models), "received") for event in events)
     for index, event in enumerate(events):
         try:
             model = _model_of(event)
             if model is None or model not in models:
                 intake.ignored += 1
+                counts[NO_FEED, "ignored"] += 1
                 continue
             rows.setdefault(model, []).append(_row(model, event, received_at))
         except Refused as refused:
             intake.rejected[index] = refused
-    if rows:
-        intake.accepted = store.insert(rows)
-        intake.duplicates = sum(map(len, rows.values())) - intake.accepted
+            counts[_line_of(event, models), "rejected"] += 1
+    counts.update({(model._meta.label, "given"): len(given) for model, given in rows.items()})
+    intake.accepted = store.insert(rows, _tallies(counts))
+    intake.duplicates = sum(map(len, rows.values())) - intake.accepted
     return intake
+
+
+def _line_of(event: Any, models: Iterable[type[TelemetryEvent]]) -> str:
+    """The line of the ledger on which an event counts: its feed's, where the route takes it."""
+    name = event.get("name") if isinstance(event, dict) else None
+    model = _MODELS.get(name) if isinstance(name, str) else None
+    return model._meta.label if model is not None and model in models else NO_FEED
+
+
+def _tallies(counts: _Counts) -> list[Row]:
+    lines = {line for line, _ in counts}
+    outcomes = ("received", "given", "ignored", "rejected")
+    return [{"line": line, **{outcome: counts[line, outcome] for outcome in outcomes}} for line in sorted(lines)]
 
 
 def _model_of(event: Any) -> type[TelemetryEvent] | None:
@@ -79,9 +103,7 @@ def _model_of(event: Any) -> type[TelemetryEvent] | None:
     name = event.get("name")
     if not isinstance(name, str) or not name:
         raise Refused("name", "must be a text such as quick_order.start")
-    if name in QUICK_ORDER_NAMES:
-        return QuickOrderEvent
-    return GuardrailWorkflowEvent if name == GuardrailWorkflowEvent.NAME else None
+    return _MODELS.get(name)
 
 
 def _row(model: type[TelemetryEvent], event: dict[str, Any], received_at: datetime) -> Row:

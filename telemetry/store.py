@@ -1,6 +1,7 @@
 """Storing of captured events: the only place that writes the telemetry tables.
 
-One prepared statement stores a request's events, whatever their number and kind.
+One prepared statement stores a request's events, whatever their number and kind, and what the request brought for the
+ledger.
 """
 
 from itertools import combinations
@@ -11,22 +12,29 @@ from django.db import OperationalError, connection
 from psycopg import sql
 
 from smplat import prepared
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
+from telemetry.models import GuardrailWorkflowEvent, IntakeTally, QuickOrderEvent, TelemetryEvent
 
 Row = dict[str, Any]
 Model = type[TelemetryEvent]
+#: The ledger's line of events that belong to no feed of their route.
+NO_FEED = ""
 
 
-def insert(rows: dict[Model, list[Row]]) -> int:
+def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> int:
     """Insert ``rows`` and return how many were new; those with a known id are left out.
 
-    The rows are committed when this returns, unless the caller holds a transaction open.
+    Rows and tallies are committed when this returns, unless the caller holds a transaction open.
+
+    Args:
+        rows: the rows of each table.
+        tallies: what the request brought, by line of the ledger: ``line``, ``received``, ``given`` (how many of
+            ``rows`` are the line's), ``ignored`` and ``rejected``.
 
     Raises:
         django.db.DatabaseError: nothing was stored.
     """
     models = _in_order(rows)
-    parameters = [orjson.dumps(rows[model]).decode() for model in models]
+    parameters = [orjson.dumps(sent).decode() for sent in (*(rows[model] for model in models), tallies)]
     try:
         (count,) = prepared.execute(_STATEMENTS[models], parameters)
     except OperationalError:
@@ -43,11 +51,34 @@ def _in_order(models: Any) -> tuple[Model, ...]:
 
 
 def _statement(models: tuple[Model, ...]) -> bytes:
-    """The one statement that inserts into the tables of ``models`` and counts the new rows."""
+    """The one statement that inserts into the tables of ``models``, counts the new rows and keeps the tallies."""
     names = [sql.Identifier(model._meta.db_table) for model in models]
-    inserts = [sql.SQL("{} AS ({})").format(name, _insert(model)) for name, model in zip(names, models, strict=True)]
-    counts = [sql.SQL("(SELECT count(*) FROM {})").format(sql.Identifier(model._meta.db_table)) for model in models]
-    return sql.SQL("WITH {} SELECT {}").format(sql.SQL(", ").join(inserts), sql.SQL(" + ").join(counts)).as_bytes(None)
+    inserts = [sql.SQL("{} AS ({}), ").format(name, _insert(model)) for name, model in zip(names, models, strict=True)]
+    counts = [
+        sql.SQL("UNION ALL SELECT {}, count(*) FROM {}").format(sql.Literal(model._meta.label), name)
+        for name, model in zip(names, models, strict=True)
+    ]
+    return _WITH_TALLIES.format(
+        inserts=sql.SQL("").join(inserts),
+        counts=sql.SQL(" ").join(counts),
+        tallies=sql.Identifier(IntakeTally._meta.db_table),
+    ).as_bytes(None)
+
+
+# What was accepted is counted from the rows that the tables took, and not from what the program believes.
+_WITH_TALLIES = sql.SQL(
+    """
+    WITH {inserts} stored (line, accepted) AS (SELECT NULL::text, 0::bigint {counts}), tally AS (
+        INSERT INTO {tallies} (line, received, accepted, duplicates, ignored, rejected)
+        SELECT sent.line, sent.received, coalesce(accepted, 0), sent.given - coalesce(accepted, 0), sent.ignored,
+            sent.rejected
+        FROM jsonb_to_recordset(%s::jsonb)
+            AS sent (line text, received integer, given integer, ignored integer, rejected integer)
+        LEFT JOIN stored ON stored.line = sent.line
+    )
+    SELECT sum(accepted) FROM stored
+    """
+)
 
 
 def _insert(model: Model) -> sql.Composed:
@@ -75,4 +106,4 @@ def _insert(model: Model) -> sql.Composed:
 
 
 _MODELS = _in_order((QuickOrderEvent, GuardrailWorkflowEvent))
-_STATEMENTS = {models: _statement(models) for count in (1, 2) for models in combinations(_MODELS, count)}
+_STATEMENTS = {models: _statement(models) for count in (0, 1, 2) for models in combinations(_MODELS, count)}

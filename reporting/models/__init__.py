@@ -7,7 +7,9 @@ from reporting.models.conversions import ConversionFold, ConversionTotal
 from reporting.models.destinations import WebhookDestination
 from reporting.models.followups import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus
 from reporting.models.journeys import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
+from reporting.models.ledger import ExpiredDay, RowTotal
 from reporting.models.messages import SlackChannel, SlackMessage
+from reporting.models.parity import ParityCheck
 from reporting.models.runs import Checkpoint, ExportRun, RunLogLine
 
 __all__ = [
@@ -17,13 +19,16 @@ __all__ = [
     "CheckpointMove",
     "ConversionFold",
     "ConversionTotal",
+    "ExpiredDay",
     "ExportRun",
     "GuardrailFollowUp",
     "IdempotencyKey",
     "OnboardingJourney",
     "OnboardingJourneyEvent",
+    "ParityCheck",
     "PricingExperimentSegment",
     "ProviderGuardrailStatus",
+    "RowTotal",
     "RunLogLine",
     "SlackChannel",
     "SlackMessage",

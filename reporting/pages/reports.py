@@ -7,12 +7,12 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from reporting.forms import FollowUpForm
-from reporting.pages import cards, conversions, followups, funnel, rows, workflow
+from reporting.pages import cards, conversions, followups, funnel, parity, rows, workflow
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import here
 
 # In the order of the page; each gives the context of a template of its name.
-SECTIONS = (cards, funnel, workflow, followups, conversions, rows)
+SECTIONS = (cards, funnel, workflow, followups, conversions, parity, rows)
 
 
 @operator_page(VIEW)

@@ -2,8 +2,8 @@
 
 The content sum takes the MD5 of each row's scalar columns, of that the first fifteen hexadecimal digits as a number,
 and adds those up. Every value enters by its own MD5, and NULL as a hyphen, so that no text can pass for its neighbour.
-Times enter as microseconds since 1970. A JSON column has no text that all engines share; it enters :func:`json_sum_sql`,
-which can be held against an earlier sum of the same engine alone.
+Times enter as microseconds since 1970. A JSON column has no text that all engines share; it enters
+:func:`json_sum_sql`, which can be held against an earlier sum of the same engine alone.
 """
 
 from reporting.feeds import Column, ColumnType, Feed
@@ -57,10 +57,10 @@ def json_text_sql(dialect: str, name: str) -> str:
 
 
 def json_sum_sql(dialect: str, feed: Feed) -> str:
-    """SQL for a sum over the JSON columns, each with its row's key; for a feed without any, 0."""
+    """SQL for a sum over the JSON columns, each with its row's key; for a feed without any, 0 in every case."""
     texts = [f"COALESCE({json_text_sql(dialect, name)}, '-')" for name in json_columns(feed)]
     keyed = " || ".join([f"LOWER(CAST({feed.key_column} AS VARCHAR(36)))", *texts])
-    return f"SUM({_number(dialect, f'MD5({keyed})')})" if texts else "0"
+    return f"SUM({_number(dialect, f'MD5({keyed})')})" if texts else "SUM(0)"
 
 
 def _text(dialect: str, column: Column) -> str:

@@ -27,9 +27,9 @@ class Mismatch(ValueError):
 
 def folders(feed: Feed) -> dict[str, str]:
     """The folders of the lake in which a feed's objects lie, each with the shape of their rows."""
-    if feed.window is not None:
-        return {f"{settings.EXPORT_TARGETS[feed.key].root_uri}/{feed.folder}": "wire"}
-    return {f"{settings.LAKE_URI}/{feed.folder}": "wire", f"{settings.INGEST_STAGE_URI}/{feed.key}": "warehouse"}
+    root_uri = settings.LAKE_URI if feed.window is None else settings.EXPORT_TARGETS[feed.key].root_uri
+    # The stage holds what the ingestion shim wrote, and the repairs of every feed.
+    return {f"{root_uri}/{feed.folder}": "wire", f"{settings.INGEST_STAGE_URI}/{feed.key}": "warehouse"}
 
 
 def listed(feed: Feed) -> Iterator[str]:

@@ -158,7 +158,7 @@ class TestRecording:
     def test_a_hundred_experiments_take_few_statements(self, api, django_assert_max_num_queries):
         many = [experiment(variantKey=f"v{number}") for number in range(100)]
 
-        with django_assert_max_num_queries(7):
+        with django_assert_max_num_queries(8):
             assert len(post(api, *many).json()["eventIds"]) == 100
 
 

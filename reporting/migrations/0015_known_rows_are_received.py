@@ -1,0 +1,25 @@
+"""Rows that were recorded before the ledger began count as received and accepted."""
+
+from django.db import migrations
+
+_SEED = """
+LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;
+INSERT INTO telemetry_intaketotal (line, received, accepted, duplicates, ignored, rejected)
+SELECT '{line}', count(*), count(*), 0, 0, 0 FROM {table}
+"""
+_LINES = {
+    "reporting.PricingExperimentSegment": "reporting_pricingexperimentsegment",
+    "reporting.GuardrailFollowUp": "provider_guardrail_followup",
+}
+
+
+class Migration(migrations.Migration):
+    dependencies = [("reporting", "0014_conservation_ledger"), ("telemetry", "0004_intake_tallies")]
+
+    operations = [
+        migrations.RunSQL(
+            _SEED.format(line=line, table=table),
+            f"DELETE FROM telemetry_intaketotal WHERE line = '{line}'",  # noqa: S608 - a name of ours
+        )
+        for line, table in _LINES.items()
+    ]
