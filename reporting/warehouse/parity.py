@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -162,14 +162,32 @@ def check(
 
 def check_on_schedule() -> ParityCheck:
     """Compare the recent days of every feed with the warehouse of the settings, and keep what was found."""
-    days, at = recent(), timezone.now()
-    values: dict[str, Any] = {"at": at, "target": redacted(settings.WAREHOUSE_URL), "since": days.since}
+    days, at, url = recent(), timezone.now(), settings.WAREHOUSE_URL
     try:
-        report = check(settings.WAREHOUSE_URL, FEEDS.values(), days, lambda text: None)
+        report = check(url, FEEDS.values(), days, lambda text: None)
     except (TargetError, OSError) as error:
-        return ParityCheck.objects.create(**values, state=ParityCheck.State.FAILED, problem=str(error))
-    state = ParityCheck.State.EQUAL if report.is_equal else ParityCheck.State.DIFFERS
-    return ParityCheck.objects.create(**values, state=state, remainder=report.remainder, figures=report.figures())
+        values: dict[str, Any] = {"at": at, "target": redacted(url), "since": days.since, "problem": str(error)}
+        return ParityCheck.objects.create(**values, state=ParityCheck.State.FAILED)
+    return keep(url, at, report)
+
+
+def keep(url: str, at: datetime, report: Report) -> ParityCheck:
+    """Keep what a check of all feeds has found, for the page and for the next check.
+
+    Args:
+        url: the warehouse.
+        at: when the check began.
+        report: what it has found.
+    """
+    return ParityCheck.objects.create(
+        at=at,
+        target=redacted(url),
+        since=report.days.since,
+        until=report.days.until,
+        state=ParityCheck.State.EQUAL if report.is_equal else ParityCheck.State.DIFFERS,
+        remainder=report.remainder,
+        figures=report.figures(),
+    )
 
 
 def repair_on_request(feed: Feed) -> None:

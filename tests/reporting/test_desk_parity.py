@@ -63,6 +63,16 @@ class TestEmpty:
 
 
 class TestEqual:
+    def test_a_check_by_hand_of_all_feeds_shows_here(self, operator, warehouse):
+        exported(1)
+        loaded()
+        call_command("check_parity", "--feed", "quick_order", stdout=StringIO(), stderr=StringIO())
+        assert "was never compared" in section(operator)
+
+        call_command("check_parity", stdout=StringIO(), stderr=StringIO())
+
+        assert "exported 1 = loaded 1 + refused 0 + in flight 0" in section(operator)
+
     def test_it_shows_the_figures_and_the_equations(self, operator, warehouse):
         exported(3)
         loaded()

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from reporting.feeds import FEEDS
 from reporting.warehouse import parity
@@ -44,10 +45,13 @@ class Command(BaseCommand):
             raise CommandError(f"--target or WAREHOUSE_URL has to name the warehouse: {_FORMS}", returncode=2)
         days = _days(options["since"], options["until"])
         feeds = [FEEDS[key] for key in options["feed"] or FEEDS]
+        begun_at = timezone.now()
         try:
             report = parity.check(options["target"], feeds, days, self._say, is_repair=options["repair"])
         except (TargetError, OSError) as error:
             raise CommandError(f"Failed: {error}.", returncode=1) from error
+        if not options["feed"]:
+            parity.keep(options["target"], begun_at, report)
         self._write(report, options["json"])
         if not report.is_equal:
             raise CommandError("The warehouse differs from the desk.", returncode=1)
