@@ -1,23 +1,23 @@
 """Conversions by experiment and variant, live or pinned to a slice."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest
 from django.urls import reverse
 
 from reporting import conversions
 from reporting.pages.links import here
+from reporting.pages.patience import TookTooLong, patience
 from reporting.shapes import Row
 
 SHOWN_EXPERIMENTS = 10
 LONGEST_CURSOR = 200
 #: After an upgrade the first totals take their time; no page waits for them for longer than this.
-_PATIENCE_MS = 3_000
+_PATIENCE = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,9 @@ def section(request: HttpRequest) -> dict[str, Any]:
 def _page(pinned: Slice) -> conversions.Conversions | None:
     """The page, None where the database takes too long over it."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(_PATIENCE_MS)])
+        with patience(_PATIENCE):
             return conversions.page(SHOWN_EXPERIMENTS, pinned.cursor)
-    except OperationalError:
+    except TookTooLong:
         return None
 
 

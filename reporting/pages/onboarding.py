@@ -4,8 +4,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -18,6 +16,7 @@ from reporting.pages import funnel
 from reporting.pages.csv_files import BadParameter, batch_size, controls, cursor_of
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import here
+from reporting.pages.patience import TookTooLong, patience
 from reporting.segment_filters import COUNTED_ROWS, Assignments, SegmentFilter
 from reporting.shapes import Row
 
@@ -87,15 +86,11 @@ class _Found:
     def read(self, listing: Assignments, before: str | None, size: int) -> None:
         """Ask for the rows first, so that they are there when the counts take too long."""
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                milliseconds = f"{PATIENCE // timedelta(milliseconds=1)}ms"
-                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
+            with patience(PATIENCE):
                 self.rows = list(listing.rows(before).values(*_COLUMNS)[: size + 1])
                 self.are_totals = listing.is_of_experiments
                 self.counts = _totals(listing) if self.are_totals else listing.counts()
-        except OperationalError as error:
-            if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
-                raise
+        except TookTooLong:
             self.took_too_long = True
 
 

@@ -5,7 +5,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -349,10 +349,19 @@ class TestConversions:
 
         from reporting import conversions
 
-        monkeypatch.setattr(conversions_page, "_PATIENCE_MS", 20)
+        monkeypatch.setattr(conversions_page, "_PATIENCE", timedelta(milliseconds=20))
         monkeypatch.setattr(conversions, "_CONVERSIONS", sql.SQL("SELECT pg_sleep(5)"))
 
         assert "are being summed up for the first time" in self.conversions(operator)
+
+    def test_a_database_that_is_away_is_not_taken_for_a_slow_one(self, rf, monkeypatch):
+        def fail(*args):
+            raise OperationalError("the server closed the connection unexpectedly")
+
+        monkeypatch.setattr("reporting.conversions.page", fail)
+
+        with pytest.raises(OperationalError):
+            conversions_page.section(rf.get(REPORTS))
 
 
 class TestCost:
