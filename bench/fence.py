@@ -21,14 +21,15 @@ _EXPORTER = """
 import json, sys
 import django
 django.setup()
-from reporting import exports, lake
+from reporting.exports import runs
+from reporting.lake import storage
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 while True:
     is_last = bool(sys.stdin.readline() == "last\\n")
-    run = exports.request_run(FEEDS["onboarding_segments"], ExportRun.Trigger.COMMAND)
-    exports.perform(run)
-    lines = b"".join(lake.read(run.object_uri)).splitlines() if run.object_uri else []
+    run = runs.request_run(FEEDS["onboarding_segments"], ExportRun.Trigger.COMMAND)
+    runs.perform(run)
+    lines = b"".join(storage.read(run.object_uri)).splitlines() if run.object_uri else []
     print(run.state, *(json.loads(line)["eventId"] for line in lines), flush=True)
     if is_last:
         break

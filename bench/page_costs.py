@@ -29,7 +29,7 @@ def main() -> None:
     from django.test import Client
 
     from bench.lists import medians
-    from reporting import conversion_totals
+    from reporting.insights import conversion_totals
 
     conversion_totals.fold()
     client = Client(headers={"Host": "127.0.0.1"})

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reporting.feeds import FEEDS, Column, ColumnType, Feed
-from reporting.receipts import ID_SUM_DIGITS, id_number, id_sum_sql
+from reporting.feeds.checksums import ID_SUM_DIGITS, id_number, id_sum_sql
 
 FEEDS_PAGE = Path(__file__).with_name("feeds.md")
 _EXAMPLE_KEY = "0000002a-8f0e-4a4b-9d57-1c2f6b0a7e94"

@@ -11,6 +11,7 @@ class ReportingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and the metrics."""
-        from reporting import checks, metrics  # noqa: F401
+        from reporting.feeds import checks  # noqa: F401
+        from reporting.insights import metrics
 
         metrics.register()

@@ -2,8 +2,11 @@
 
 from celery import shared_task
 
-from reporting import automation, claims, conversion_totals, exports, ledger, outbox, retention
+from reporting.accounting import ledger, retention
+from reporting.alerts import outbox
+from reporting.exports import locks, runs
 from reporting.feeds import FEEDS
+from reporting.insights import automation, conversion_totals
 from reporting.models import ExportRun
 from reporting.warehouse import loading, parity
 
@@ -11,19 +14,19 @@ from reporting.warehouse import loading, parity
 @shared_task(name="reporting.export_on_schedule")
 def export_on_schedule(feed_key: str) -> None:
     """Run the scheduled export of a feed."""
-    exports.perform(exports.request_run(FEEDS[feed_key], ExportRun.Trigger.SCHEDULE))
+    runs.perform(runs.request_run(FEEDS[feed_key], ExportRun.Trigger.SCHEDULE))
 
 
 @shared_task(name="reporting.export_requested")
 def export_requested(run_id: str) -> None:
     """Carry out a run that an operator asked for."""
-    exports.perform(ExportRun.objects.get(pk=run_id))
+    runs.perform(ExportRun.objects.get(pk=run_id))
 
 
 @shared_task(name="reporting.close_crashed_runs")
 def close_crashed_runs() -> None:
     """Close runs whose process died."""
-    claims.close_crashed_runs()
+    locks.close_crashed_runs()
 
 
 @shared_task(name="reporting.apply_retention")

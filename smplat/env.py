@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+from smplat.lib.addresses import _BUCKET, is_lake_uri, is_url, is_warehouse_url
 
 
 class Environment:
@@ -113,32 +112,3 @@ class Environment:
         if value and not _BUCKET.fullmatch(value):
             self.refuse(name, f"{value!r} is not a bucket name (3 to 63 of a-z, 0-9, dot and hyphen; no s3://)")
         return value
-
-
-def is_lake_uri(value: str) -> bool:
-    """Whether ``value`` is ``s3://bucket/key`` or ``file:///absolute/path``."""
-    parts = urlsplit(value)
-    if parts.scheme == "s3":
-        return _BUCKET.fullmatch(parts.netloc) is not None
-    return parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
-
-
-def is_warehouse_url(value: str) -> bool:
-    """Whether ``value`` is ``duckdb:///absolute/path`` or ``snowflake://user:password@account/database``."""
-    try:
-        parts = urlsplit(value)
-        if parts.scheme == "duckdb":
-            return not parts.netloc and len(parts.path) > 1 and not parts.path.endswith("/")
-        has_database = bool(parts.path.strip("/"))
-        return parts.scheme == "snowflake" and bool(parts.username) and bool(parts.hostname) and has_database
-    except ValueError:
-        return False
-
-
-def is_url(value: str, schemes: tuple[str, ...]) -> bool:
-    """Whether ``value`` is an absolute URL with one of ``schemes`` and a host."""
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False

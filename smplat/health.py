@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from reporting import lake
-from reporting.metrics import ExportCollector
+from reporting.insights.metrics import ExportCollector
+from reporting.lake import storage
 
 logger = logging.getLogger(__name__)
 
@@ -80,5 +80,5 @@ _CHECKS = {
     "database": _check_database,
     "migrations": _check_migrations,
     "broker": _check_broker,
-    "storage": lake.check,
+    "storage": storage.check,
 }

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import environ
 
 from smplat import embedded, secrets_file
-from smplat.env import LOOPBACK_HOSTS, Environment
+from smplat.env import Environment
+from smplat.lib.addresses import LOOPBACK_HOSTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
@@ -275,13 +276,13 @@ WHITENOISE_USE_FINDERS = True
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "smplat.access.ApiKeyAuthentication",
+        "smplat.lib.access.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["smplat.access.Closed"],
+    "DEFAULT_PERMISSION_CLASSES": ["smplat.lib.access.Closed"],
     "NUM_PROXIES": TRUSTED_PROXIES,
-    "EXCEPTION_HANDLER": "smplat.errors.api_error",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "smplat.negotiation.OneMediaType",
+    "EXCEPTION_HANDLER": "smplat.lib.errors.api_error",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "smplat.lib.negotiation.OneMediaType",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 
@@ -295,7 +296,7 @@ SPECTACULAR_SETTINGS = {
     "CAMELIZE_NAMES": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
-    "POSTPROCESSING_HOOKS": ["smplat.openapi.complete"],
+    "POSTPROCESSING_HOOKS": ["smplat.lib.openapi.complete"],
     # The files of the page come from this installation.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

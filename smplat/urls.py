@@ -7,7 +7,8 @@ from django.views.generic import RedirectView
 from drf_spectacular.renderers import OpenApiJsonRenderer2
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from smplat import errors, health
+from smplat import health
+from smplat.lib import errors
 
 _schema = SpectacularAPIView.as_view(api_version=settings.VERSION, renderer_classes=[OpenApiJsonRenderer2])
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import TextField
 from drf_spectacular.utils import extend_schema
 
-from smplat.openapi import (
+from smplat.lib.openapi import (
     AWAY,
     NDJSON,
     STORABLE,

@@ -11,7 +11,7 @@ import orjson
 from django.db import OperationalError, connection
 from psycopg import sql
 
-from smplat import prepared
+from smplat.lib import prepared
 from telemetry.models import GuardrailWorkflowEvent, IntakeTally, QuickOrderEvent, TelemetryEvent
 
 Row = dict[str, Any]

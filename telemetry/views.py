@@ -5,12 +5,13 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.utils import extend_schema_view
 from rest_framework import status
-from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from smplat.lib.errors import TooLarge
 from telemetry import forwarding, metrics
 from telemetry.bodies import Body, UnreadableBody, Unstorable, parse
 from telemetry.intake import Intake, capture
@@ -21,12 +22,6 @@ from telemetry.throttles import CaptureThrottle
 _NDJSON = "application/x-ndjson"
 # An empty content type is what a client sends that does not say; text/plain is what navigator.sendBeacon sends.
 _CONTENT_TYPES = ("application/json", "text/plain", _NDJSON, "")
-
-
-class TooLarge(APIException):
-    """The body has too many bytes or events."""
-
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 
 class CaptureView(APIView):

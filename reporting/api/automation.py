@@ -6,9 +6,9 @@ from rest_framework.views import APIView
 
 from reporting.api import operations
 from reporting.api.parsing import limit_of
+from reporting.feeds.shapes import iso
 from reporting.models import AutomationRun
-from reporting.shapes import iso
-from smplat.access import KeyOrOperator
+from smplat.lib.access import KeyOrOperator
 
 _DEFAULT_LIMIT = 20
 _MOST_RUNS = 100

@@ -4,10 +4,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting import conversions
 from reporting.api import operations
 from reporting.api.parsing import JsonRenderer, limit_of, text_of
-from smplat.access import KeyOrOperator
+from reporting.insights import conversions
+from smplat.lib.access import KeyOrOperator
 
 _MOST_METRICS, _DEFAULT_METRICS = 100, 25
 _LONGEST_SLUG = 200

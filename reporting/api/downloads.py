@@ -11,10 +11,10 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from reporting import lake
 from reporting.feeds import FEEDS, Feed
+from reporting.lake import storage
 from reporting.models import AuditEntry, ExportRun
-from smplat.access import Operator
+from smplat.lib.access import Operator
 
 
 class NothingYet(APIException):
@@ -49,8 +49,8 @@ def object_response(run: ExportRun) -> HttpResponseBase:
         NothingYet: the object cannot be read; the answer says so without a traceback.
     """
     try:
-        content = lake.read(run.object_uri)
-    except lake.LakeError as error:
+        content = storage.read(run.object_uri)
+    except storage.LakeError as error:
         raise NothingYet(f"The export cannot be served: {error}.") from error
     response = attachment(content, run.object_uri.rpartition("/")[2])
     response["Content-Length"] = str(run.bytes)
@@ -60,13 +60,13 @@ def object_response(run: ExportRun) -> HttpResponseBase:
 def lake_file(request: HttpRequest, token: str) -> HttpResponseBase:
     """Serve a file of a ``file://`` lake to whoever holds a signed URL that has not expired."""
     try:
-        uri = lake.uri_of_token(token)
-        return attachment(lake.read(uri), uri.rpartition("/")[2])
+        uri = storage.uri_of_token(token)
+        return attachment(storage.read(uri), uri.rpartition("/")[2])
     except signing.SignatureExpired:
         return JsonResponse({"detail": "This link has expired."}, status=status.HTTP_403_FORBIDDEN)
     except signing.BadSignature:
         return JsonResponse({"detail": "This link is not valid."}, status=status.HTTP_403_FORBIDDEN)
-    except lake.LakeError:
+    except storage.LakeError:
         return JsonResponse({"detail": "The file is no longer there."}, status=status.HTTP_404_NOT_FOUND)
 
 

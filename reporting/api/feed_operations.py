@@ -9,10 +9,10 @@ from rest_framework.views import APIView
 
 from reporting.api import examples
 from reporting.api.parameters import limit, sent_back
+from reporting.api.schemas import ACTIVITY, COUNT, ROWS, TEXT, array, message_schema
 from reporting.feeds import Feed
-from reporting.ingest import MOST_ROWS
-from reporting.openapi import ACTIVITY, COUNT, ROWS, TEXT, array, message_schema
-from smplat.openapi import (
+from reporting.webhooks.receive import MOST_ROWS
+from smplat.lib.openapi import (
     AWAY,
     FORBIDDEN,
     NDJSON,

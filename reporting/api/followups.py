@@ -4,33 +4,25 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting import followups
 from reporting.api import operations
 from reporting.api.parsing import JsonRenderer, ObjectParser, cursor_of, is_ascending, limit_of, text_of
-from reporting.cursors import Walk
-from reporting.feeds import FEEDS
-from reporting.idempotency import KeyReused
+from reporting.feeds.cursors import Walk
+from reporting.insights.workflow import provider_telemetry
 from reporting.models import ProviderGuardrailStatus
-from reporting.serializers import FOLLOW_UP, validated
-from reporting.shapes import iso
-from smplat.access import KeyOrOperator
-from telemetry.models import GuardrailWorkflowEvent
-from telemetry.summaries import WorkflowActivity
+from reporting.recording import followups
+from reporting.recording.idempotency import KeyReused
+from reporting.recording.requests import FOLLOW_UP, validated
+from smplat.lib.access import KeyOrOperator
+from smplat.lib.errors import Conflict
 
 _MOST_ROWS, _DEFAULT_ROWS = 100, 15
 _LONGEST_KEY = 200
 _LONGEST_PROVIDER_ID = 200
-
-
-class Conflict(APIException):
-    """The request contradicts an earlier one."""
-
-    status_code = status.HTTP_409_CONFLICT
 
 
 class FollowUpsView(APIView):
@@ -66,20 +58,6 @@ class FollowUpsView(APIView):
         within = None if provider_id is None else ("provider_id", provider_id)
         page = Walk(followups.FEED, is_ascending(request), within).page(limit, cursor)
         return Response({"entries": page.rows, "nextCursor": page.next_cursor, **provider})
-
-
-def provider_telemetry(provider_id: str) -> dict[str, Any] | None:
-    """What the workflow summary says of one provider, None where the feed's window holds nothing of it."""
-    events = GuardrailWorkflowEvent.objects
-    window = events.newest(FEEDS["guardrail_workflow"].window or 0).values("position")
-    rows = events.filter(position__in=window, provider_id=provider_id).order_by("position")
-    activity = WorkflowActivity(
-        {"workflowAction": action, "providerId": provider_id, "providerName": name, "recordedAt": iso(at)}
-        for action, name, at in rows.values_list("workflow_action", "provider_name", "recorded_at")
-    )
-    for provider in activity.provider_activity():
-        return {name: provider[name] for name in ("totalActions", "lastAction", "lastActionAt")}
-    return None
 
 
 def _operator(request: Request) -> User | None:

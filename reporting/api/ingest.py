@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting import ingest, webhooks
-from reporting.api.followups import Conflict
 from reporting.api.parsing import JsonRenderer
 from reporting.feeds import FEEDS, Feed
-from reporting.lake import LakeError
-from telemetry.views import TooLarge
+from reporting.feeds.from_wire import Unmappable
+from reporting.lake.storage import LakeError
+from reporting.webhooks import receive, signing
+from smplat.lib.errors import Conflict, TooLarge
 
 logger = logging.getLogger(__name__)
 MOST_BYTES = 1_048_576
@@ -51,8 +51,8 @@ class SignatureAuthentication(BaseAuthentication):
         if not secrets:
             raise AuthenticationFailed("This endpoint is closed, since ANALYTICS_WEBHOOK_SECRET is not set.")
         try:
-            return Sender(webhooks.verify(_content(request), request.headers, secrets)), "standard-webhooks"
-        except webhooks.BadSignature as error:
+            return Sender(signing.verify(_content(request), request.headers, secrets)), "standard-webhooks"
+        except signing.BadSignature as error:
             raise AuthenticationFailed(str(error)) from error
 
     def authenticate_header(self, request: Request) -> str:
@@ -79,12 +79,12 @@ class IngestView(APIView):
     def post(self, request: Request) -> Response:
         """Write the rows in warehouse shape, once per message, and say where."""
         try:
-            accepted = ingest.accept(self.feed, _message_id(request), _content(request))
-        except ingest.Unmappable as error:
+            accepted = receive.accept(self.feed, _message_id(request), _content(request))
+        except Unmappable as error:
             raise ValidationError({error.path: [error.problem]}) from error
-        except ingest.TooManyRows as error:
+        except receive.TooManyRows as error:
             raise TooLarge(str(error)) from error
-        except ingest.OtherContent as error:
+        except receive.OtherContent as error:
             raise Conflict(str(error)) from error
         except LakeError as error:
             logger.exception("A message for the stage is not kept")

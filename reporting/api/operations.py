@@ -7,9 +7,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 
 from reporting.api import examples
 from reporting.api.parameters import CURSOR, ORDER, limit, query
-from reporting.openapi import ACTIVITY, COUNT, ROWS, TEXT, array, request_schema
-from reporting.serializers import FOLLOW_UP, RECORDING
-from smplat.openapi import (
+from reporting.api.schemas import ACTIVITY, COUNT, ROWS, TEXT, array, request_schema
+from reporting.recording.requests import FOLLOW_UP, RECORDING
+from smplat.lib.openapi import (
     AWAY,
     FORBIDDEN,
     TIME,

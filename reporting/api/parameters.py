@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from reporting.api import examples
-from smplat.openapi import Schema
+from smplat.lib.openapi import Schema
 
 
 def query(name: str, schema: Schema, description: str, example: Any = None) -> OpenApiParameter:

@@ -11,9 +11,9 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from reporting import cursors
+from reporting.feeds import cursors
+from smplat.lib.errors import TooLarge
 from telemetry.bodies import MAX_DEPTH, MAX_STRING, UnreadableBody, parse, problem_of
-from telemetry.views import TooLarge
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 

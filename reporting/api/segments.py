@@ -10,12 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting import segments
 from reporting.api import operations
 from reporting.api.parsing import JsonRenderer, ObjectParser, cursor_of, is_ascending, limit_of
-from reporting.cursors import Walk
-from reporting.serializers import RECORDING, validated
-from smplat.access import ApiKeyAuthentication, ApiKeyHolder, KeyOrOperator
+from reporting.feeds.cursors import Walk
+from reporting.recording import segments
+from reporting.recording.requests import RECORDING, validated
+from smplat.lib.access import ApiKeyAuthentication, ApiKeyHolder, KeyOrOperator
 
 _MOST_ROWS, _DEFAULT_ROWS = 1_000, 250
 

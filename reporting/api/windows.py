@@ -13,10 +13,9 @@ from rest_framework.views import APIView
 from reporting.api.downloads import attachment
 from reporting.api.feed_operations import workflow_summary
 from reporting.feeds import FEEDS, Feed
-from reporting.shapes import iso, model_of, ndjson, wire_rows
-from smplat.access import KeyOrOperator
-from telemetry.models import GuardrailWorkflowEvent
-from telemetry.summaries import WorkflowActivity
+from reporting.feeds.shapes import model_of, ndjson, wire_rows
+from reporting.insights.workflow import workflow_activity
+from smplat.lib.access import KeyOrOperator
 
 _MOST_DIGITS = 9
 
@@ -61,16 +60,6 @@ class WorkflowSummaryView(APIView):
         """Return the summary of the newest ``limit`` events of the window."""
         window = FEEDS["guardrail_workflow"].window or 0
         return Response(workflow_activity(limit_of(request, window)).summary())
-
-
-def workflow_activity(limit: int) -> WorkflowActivity:
-    """The activity in the newest ``limit`` guardrail workflow events, by one query."""
-    rows = GuardrailWorkflowEvent.objects.newest(limit)
-    fields = ("workflow_action", "provider_id", "provider_name", "recorded_at")
-    return WorkflowActivity(
-        {"workflowAction": action, "providerId": provider_id, "providerName": name, "recordedAt": iso(at)}
-        for action, provider_id, name, at in reversed(rows.values_list(*fields))
-    )
 
 
 def limit_of(request: Request, most: int) -> int:

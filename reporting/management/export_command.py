@@ -14,21 +14,23 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from tqdm import tqdm
 
-from reporting import checkpoints, cursors, exports, incremental
-from reporting.claims import AlreadyRunning, claimed
-from reporting.endings import announce, close
-from reporting.feeds import Feed
-from reporting.incremental import Progress, Scope
-from reporting.lake import LakeError
+from reporting.alerts.runs import announce
+from reporting.checkpoints import stores
+from reporting.exports import delivery, runs
+from reporting.exports.delivery import Progress, Scope
+from reporting.exports.locks import AlreadyRunning, claimed
+from reporting.exports.outcomes import close
+from reporting.exports.sinks import Sink, SinkError
+from reporting.exports.sinks.lake import LakeSink
+from reporting.exports.sinks.streams import FileSink, ReceiverGone, StdoutSink
+from reporting.exports.sinks.webhook import WebhookSink
+from reporting.feeds import Feed, cursors
+from reporting.feeds.fence import FenceTimeout
+from reporting.lake.storage import LakeError
 from reporting.models import ExportRun
-from reporting.rows import FenceTimeout
-from reporting.sinks import Sink, SinkError
-from reporting.sinks.lake import LakeSink
-from reporting.sinks.streams import FileSink, ReceiverGone, StdoutSink
-from reporting.sinks.webhook import WebhookSink
-from smplat.env import is_lake_uri, is_url
+from smplat.lib.addresses import is_lake_uri, is_url
 
-_FAILURES = (SinkError, LakeError, FenceTimeout, DatabaseError, OSError, checkpoints.CheckpointError)
+_FAILURES = (SinkError, LakeError, FenceTimeout, DatabaseError, OSError, stores.CheckpointError)
 
 
 class Usage(CommandError):
@@ -75,7 +77,7 @@ class ExportCommand(BaseCommand):
             if options["dry_run"]:
                 self.dry_run(scope, store, options)
                 return
-            if isinstance(store, checkpoints.DatabaseStore):
+            if isinstance(store, stores.DatabaseStore):
                 self._export_as_run(scope, progress, options)
             else:
                 self._export(scope, store, progress, options)
@@ -87,19 +89,17 @@ class ExportCommand(BaseCommand):
             raise CommandError(f"Failed: {error}; {_kept(progress)}", returncode=1) from error
         self._say(f"{progress.rows} rows, {progress.bytes} bytes; {_kept(progress)}")
 
-    def _export(
-        self, scope: Scope, store: checkpoints.CheckpointStore, progress: Progress, options: dict[str, Any]
-    ) -> None:
+    def _export(self, scope: Scope, store: stores.CheckpointStore, progress: Progress, options: dict[str, Any]) -> None:
         sink = self.sink(options)
         with Bar(self._say) as tell:
             self.export(scope, store, sink, progress, tell, options)
 
     def _export_as_run(self, scope: Scope, progress: Progress, options: dict[str, Any]) -> None:
         """Export as a run that holds the feed: the checkpoint is the one of the scheduled job."""
-        run = exports.request_run(self.feed, ExportRun.Trigger.COMMAND)
+        run = runs.request_run(self.feed, ExportRun.Trigger.COMMAND)
         try:
             with claimed(run):
-                store = checkpoints.DatabaseStore(self.feed.key, run)
+                store = stores.DatabaseStore(self.feed.key, run)
                 run.checkpoint_before = point.as_json() if (point := store.read()) else None
                 self._export(scope, store, progress, options)
                 _succeed(run, progress)
@@ -115,14 +115,14 @@ class ExportCommand(BaseCommand):
     def export(
         self,
         scope: Scope,
-        store: checkpoints.CheckpointStore,
+        store: stores.CheckpointStore,
         sink: Sink,
         progress: Progress,
         tell: Callable[[Progress], None],
         options: dict[str, Any],
     ) -> None:
         """Deliver the rows, from the database."""
-        incremental.export(scope, store, sink, progress, tell)
+        delivery.export(scope, store, sink, progress, tell)
 
     def scope(self, options: dict[str, Any]) -> Scope:
         """Which rows the flags ask for."""
@@ -135,7 +135,7 @@ class ExportCommand(BaseCommand):
             batch_rows=options["limit"],
         )
 
-    def store(self, options: dict[str, Any]) -> checkpoints.CheckpointStore:
+    def store(self, options: dict[str, Any]) -> stores.CheckpointStore:
         """The checkpoint that the flags name."""
         kind, path = options["cursor_store"], options["cursor_store_path"]
         if kind == "db" and options["cursor"] is not None:
@@ -143,13 +143,13 @@ class ExportCommand(BaseCommand):
                 "--cursor with --cursor-store db would skip rows of the jobs; rewind the checkpoint in the admin"
             )
         if kind == "file":
-            return checkpoints.FileStore(Path(path or self.feed.checkpoint_name), self.feed.key)
+            return stores.FileStore(Path(path or self.feed.checkpoint_name), self.feed.key)
         if kind == "s3":
             uri = path or settings.CHECKPOINT_URIS[self.feed.key]
             if not is_lake_uri(uri):
                 raise Usage("--cursor-store-path must be s3://bucket/key or file:///absolute/path")
-            return checkpoints.LakeStore(uri, self.feed.key)
-        return checkpoints.DatabaseStore(self.feed.key) if kind == "db" else checkpoints.NoStore()
+            return stores.LakeStore(uri, self.feed.key)
+        return stores.DatabaseStore(self.feed.key) if kind == "db" else stores.NoStore()
 
     def sink(self, options: dict[str, Any]) -> Sink:
         """The sink that the flags name."""
@@ -188,9 +188,9 @@ class ExportCommand(BaseCommand):
             raise Usage("--s3-uri must be s3://bucket/prefix or file:///absolute/folder")
         return LakeSink(self.feed, uri, str(uuid.uuid4()), options["shape"], gzip=options["gzip"])
 
-    def dry_run(self, scope: Scope, store: checkpoints.CheckpointStore, options: dict[str, Any]) -> None:
+    def dry_run(self, scope: Scope, store: stores.CheckpointStore, options: dict[str, Any]) -> None:
         """Say what would be exported."""
-        size = incremental.start_of(scope, store.read()).size(scope.shape)
+        size = delivery.start_of(scope, store.read()).size(scope.shape)
         self.say_size(size.rows, size.bytes, size.first_key, size.last_key)
 
     def say_size(self, rows: int, size: int, first: str | None, last: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from reporting.models.audit import AuditEntry
 from reporting.models.automation import AutomationRun
-from reporting.models.checkpoint_moves import CheckpointMove
+from reporting.models.checkpoints import Checkpoint, CheckpointMove
 from reporting.models.conversions import ConversionFold, ConversionTotal
 from reporting.models.destinations import WebhookDestination
 from reporting.models.followups import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus
@@ -10,7 +10,7 @@ from reporting.models.journeys import OnboardingJourney, OnboardingJourneyEvent,
 from reporting.models.ledger import ExpiredDay, RowTotal
 from reporting.models.messages import SlackChannel, SlackMessage
 from reporting.models.parity import ParityCheck
-from reporting.models.runs import Checkpoint, ExportRun, RunLogLine
+from reporting.models.runs import ExportRun, RunLogLine
 
 __all__ = [
     "AuditEntry",

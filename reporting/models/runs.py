@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import timedelta
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -155,33 +155,3 @@ class RunLogLine(models.Model):
 
     def __str__(self) -> str:
         return self.message
-
-
-class Checkpoint(models.Model):
-    """How far the exports of a feed have got; moved in one transaction with the run that moved it.
-
-    ``position`` is the last position that an object holds: every row at or before it is in the lake.
-    """
-
-    feed = models.TextField(primary_key=True, choices=[(feed.key, feed.label) for feed in FEEDS.values()])
-    position = models.BigIntegerField()
-    cursor = models.DateTimeField(help_text="Time of the last exported row.")
-    rows = models.BigIntegerField(help_text="Rows of the run that moved the checkpoint.")
-    updated_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        permissions: ClassVar = [("rewind_checkpoint", "Can rewind a checkpoint, and undo its moves")]
-
-    def __str__(self) -> str:
-        return f"{self.feed} at {self.position}"
-
-    def as_json(self) -> dict[str, Any]:
-        """The checkpoint as it leaves the system."""
-        from reporting.shapes import iso
-
-        return {
-            "cursor": iso(self.cursor),
-            "position": self.position,
-            "rows": self.rows,
-            "updatedAt": iso(self.updated_at),
-        }

@@ -12,13 +12,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 from psycopg import sql
 
-from reporting import schedule
-from reporting.claims import QUEUE_PATIENCE
-from reporting.feeds import FEEDS, Feed
+from reporting.exports.locks import QUEUE_PATIENCE
+from reporting.feeds import FEEDS, Feed, schedule
+from reporting.feeds.fence import Writer, long_writers
+from reporting.feeds.shapes import model_of
 from reporting.models import Checkpoint, ExportRun
 from reporting.pages.frame import VIEW, operator_page, page
-from reporting.rows import Writer, long_writers
-from reporting.shapes import model_of
 
 #: A feed is late when its newest success is older than this many intervals of its schedule.
 LATE_AFTER_INTERVALS = 2

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from reporting import conversions
+from reporting.feeds.shapes import Row
+from reporting.insights import conversions
 from reporting.pages.links import here
-from reporting.pages.patience import TookTooLong, patience
-from reporting.shapes import Row
+from reporting.pages.query_timeout import TookTooLong, patience
 
 SHOWN_EXPERIMENTS = 10
 LONGEST_CURSOR = 200

@@ -10,13 +10,13 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from reporting import cursors
-from reporting.csv_stream import csv_file
-from reporting.listings import Arrivals, Batch, Listing
+from reporting.feeds import cursors
+from reporting.feeds.csv import csv_file
+from reporting.feeds.listings import Arrivals, Batch, Listing
 from reporting.models import AuditEntry
 from reporting.pages.frame import EXPORT, feed_of, operator_page, user_of
 from reporting.pages.links import here
-from reporting.segment_filters import SegmentFilter
+from reporting.pages.segment_filter import SegmentFilter
 
 #: How many rows a batch may hold.
 BATCHES = (100, 250, 500, 1_000)

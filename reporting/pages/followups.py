@@ -9,15 +9,17 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils import timezone
 
-from reporting import automation, digests, followups
-from reporting.automation import Alert
-from reporting.cursors import BadCursor, Page, Walk, parse
-from reporting.forms import FollowUpForm
+from reporting.alerts import digests
+from reporting.feeds.cursors import BadCursor, Page, Walk, parse
+from reporting.feeds.shapes import Row
+from reporting.insights import automation
+from reporting.insights.automation import Alert
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
 from reporting.pages.conversions import slice_of
+from reporting.pages.followup_form import FollowUpForm
 from reporting.pages.frame import FOLLOW_UP, user_of
 from reporting.pages.links import here
-from reporting.shapes import Row
+from reporting.recording import followups
 
 SHOWN_FOLLOW_UPS = 15
 SHOWN_ALERTS = 10

@@ -9,10 +9,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from reporting import charts, drift, published
-from reporting.drift import Comparison, Seen
 from reporting.feeds import FEEDS
-from reporting.published import Published
+from reporting.insights import drift, published
+from reporting.insights.drift import Comparison, Seen
+from reporting.insights.published import Published
+from reporting.pages import charts
 from telemetry.models import QuickOrderEvent
 from telemetry.summaries import funnel
 

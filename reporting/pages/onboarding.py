@@ -9,16 +9,17 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from reporting import conversions, segments
-from reporting.listings import Batch
+from reporting.feeds.listings import Batch
+from reporting.feeds.shapes import Row
+from reporting.insights import conversions
 from reporting.models import OnboardingJourney, PricingExperimentSegment
 from reporting.pages import funnel
 from reporting.pages.csv_files import BadParameter, batch_size, controls, cursor_of
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import here
-from reporting.pages.patience import TookTooLong, patience
-from reporting.segment_filters import COUNTED_ROWS, Assignments, SegmentFilter
-from reporting.shapes import Row
+from reporting.pages.query_timeout import TookTooLong, patience
+from reporting.pages.segment_filter import COUNTED_ROWS, Assignments, SegmentFilter
+from reporting.recording import segments
 
 SHOWN_ROWS = 50
 #: Experiments whose totals stand on the page; the conversions have all of them.

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from reporting.forms import FollowUpForm
 from reporting.pages import cards, conversions, followups, funnel, parity, rows, workflow
+from reporting.pages.followup_form import FollowUpForm
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import here
 

@@ -8,12 +8,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from reporting.feeds import FEEDS, Feed
-from reporting.listings import Arrivals, Batch, marks
+from reporting.feeds.listings import Arrivals, Batch, marks
+from reporting.feeds.shapes import Row, model_of, wire
 from reporting.models import Checkpoint
 from reporting.pages.csv_files import BATCH_ROWS, BadParameter, batch_size, controls, position_of
 from reporting.pages.frame import VIEW, feed_of, operator_page, page
 from reporting.pages.links import here
-from reporting.shapes import Row, model_of, wire
 
 SHOWN_ROWS = 25
 #: What telemetry holds beyond its columns.

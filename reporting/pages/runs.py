@@ -11,13 +11,14 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from kombu.exceptions import OperationalError
 
-from reporting import exports, lake, previews
 from reporting.api.downloads import NothingYet, object_response
+from reporting.exports import previews, runs
 from reporting.feeds import Feed
+from reporting.feeds.fence import FenceTimeout
+from reporting.lake import storage
+from reporting.lake.manifests import manifest_uri
 from reporting.models import AuditEntry, ExportRun
 from reporting.pages.frame import EXPORT, START, VIEW, feed_of, operator_page, page, user_of
-from reporting.receipts import manifest_uri
-from reporting.rows import FenceTimeout
 from reporting.tasks import export_requested
 
 Action = AuditEntry.Action
@@ -51,8 +52,8 @@ def receipt(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = get_object_or_404(ExportRun.objects.exclude(object_uri=""), pk=run_id)
     context = {"title": "Receipt", "run": run, "problem": "", "facts": {}}
     try:
-        context["facts"] = orjson.loads(b"".join(lake.read(manifest_uri(run.object_uri))))
-    except (lake.LakeError, orjson.JSONDecodeError) as error:
+        context["facts"] = orjson.loads(b"".join(storage.read(manifest_uri(run.object_uri))))
+    except (storage.LakeError, orjson.JSONDecodeError) as error:
         context["problem"] = f"The receipt cannot be read: {error}."
     is_fragment = "HX-Request" in request.headers
     return page(request, "reporting/_receipt.html" if is_fragment else "reporting/receipt.html", context)
@@ -103,12 +104,12 @@ def retry(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def _queue(request: HttpRequest, feed: Feed, action: AuditEntry.Action, **details: str) -> HttpResponse:
     user = user_of(request)
     with transaction.atomic():
-        run = exports.request_run(feed, ExportRun.Trigger.OPERATOR, user.pk)
+        run = runs.request_run(feed, ExportRun.Trigger.OPERATOR, user.pk)
         AuditEntry.objects.record(user, action, feed.key, run=str(run.pk), **details)
     try:
         export_requested.delay(str(run.pk))
     except (OperationalError, OSError):
-        exports.close_unqueued(run)
+        runs.close_unqueued(run)
         messages.error(request, "The run could not be queued: the broker cannot be reached. See /readyz.")
     return redirect(run)
 

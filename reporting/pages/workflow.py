@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
-from reporting.api.windows import workflow_activity
 from reporting.feeds import FEEDS
+from reporting.insights.workflow import workflow_activity
 
 _WINDOW = FEEDS["guardrail_workflow"].window or 0
 

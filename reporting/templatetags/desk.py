@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
 
 from reporting.feeds import Column
+from reporting.feeds.shapes import iso
 from reporting.models import ExportRun, RunLogLine
-from reporting.serializers import HTTP_URL
-from reporting.shapes import iso
+from reporting.recording.requests import HTTP_URL
 
 register = template.Library()
 _LONGEST_CELL = 120

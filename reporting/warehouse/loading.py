@@ -14,10 +14,10 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from reporting import lake
 from reporting.feeds import FEEDS, Feed
-from reporting.receipts import Receipt
-from reporting.shapes import iso
+from reporting.feeds.shapes import iso
+from reporting.lake import storage
+from reporting.lake.manifests import Receipt
 from reporting.warehouse import objects, statements
 from reporting.warehouse.objects import Mismatch
 from reporting.warehouse.schema import HISTORY, REFUSED, ddl
@@ -68,7 +68,7 @@ def load(url: str, feeds: Iterable[Feed], say: Callable[[str], None]) -> list[Su
 
     Raises:
         TargetError: the warehouse cannot be used; the objects that were loaded before stay loaded.
-        reporting.lake.LakeError: the lake cannot be listed.
+        reporting.lake.storage.LakeError: the lake cannot be listed.
         OSError: the spool cannot be written.
     """
     feeds = list(feeds)
@@ -108,7 +108,7 @@ def _measure_feed(target: Target, feed: Feed) -> Summary:
     for uri in _pending(target, feed):
         try:
             receipt = objects.receipt_of(feed, uri)
-        except (Mismatch, lake.LakeError) as problem:
+        except (Mismatch, storage.LakeError) as problem:
             summary.problems.append(f"{uri}: {problem}")
             continue
         summary.objects += 1
@@ -125,7 +125,7 @@ def _load_feed(target: Target, feed: Feed, say: Callable[[str], None]) -> Summar
         except Mismatch as problem:
             _quarantine(target, feed, uri, str(problem))
             summary.problems.append(f"{uri} (in quarantine): {problem}")
-        except lake.LakeError as problem:
+        except storage.LakeError as problem:
             # That the lake did not answer says nothing about the object.
             summary.problems.append(f"{uri}: {problem}")
         else:

@@ -11,10 +11,10 @@ from zlib import error as ZlibError
 import orjson
 from django.conf import settings
 
-from reporting import lake
 from reporting.feeds import Feed
-from reporting.receipts import Content, Receipt, manifest_uri
-from reporting.warehouse.rows import SHAPES
+from reporting.lake import storage
+from reporting.lake.manifests import Content, Receipt, manifest_uri
+from reporting.warehouse.reader import SHAPES
 
 _MANIFEST = manifest_uri("")
 _MOST_MANIFEST_BYTES = 65_536
@@ -36,10 +36,10 @@ def listed(feed: Feed) -> Iterator[str]:
     """The URIs of a feed's objects that have a manifest, streamed; those without one were never finished.
 
     Raises:
-        reporting.lake.LakeError: the lake cannot be listed.
+        reporting.lake.storage.LakeError: the lake cannot be listed.
     """
     for folder in folders(feed):
-        for uri in lake.listing(folder):
+        for uri in storage.listing(folder):
             if uri.endswith(_MANIFEST):
                 yield uri.removesuffix(_MANIFEST)
 
@@ -53,10 +53,10 @@ def receipt_of(feed: Feed, object_uri: str) -> Receipt:
 
     Raises:
         Mismatch: it is not a manifest, or one of another feed.
-        reporting.lake.LakeError: it cannot be read.
+        reporting.lake.storage.LakeError: it cannot be read.
     """
     content = b""
-    for chunk in lake.read(manifest_uri(object_uri)):
+    for chunk in storage.read(manifest_uri(object_uri)):
         content += chunk
         if len(content) > _MOST_MANIFEST_BYTES:
             raise Mismatch("the manifest is too long to be one")
@@ -84,14 +84,14 @@ def lines(object_uri: str, receipt: Receipt) -> Iterator[bytes]:
     Raises:
         Mismatch: the object is missing, or its size or hash is not that of its manifest. This may show only when
             all of its lines were given.
-        reporting.lake.LakeError: the lake cannot be read.
+        reporting.lake.storage.LakeError: the lake cannot be read.
     """
     try:
-        with closing(_Counted(lake.read(object_uri), receipt.bytes)) as counted:
+        with closing(_Counted(storage.read(object_uri), receipt.bytes)) as counted:
             buffered: IO[bytes] = io.BufferedReader(counted, _BUFFER_BYTES)
             yield from gzip.GzipFile(fileobj=buffered) if object_uri.endswith(".gz") else buffered
             counted.prove(receipt)
-    except lake.NotThere as error:
+    except storage.NotThere as error:
         raise Mismatch("there is a manifest, and no object") from error
     except (EOFError, gzip.BadGzipFile, ZlibError) as error:
         raise Mismatch("it is damaged: it cannot be decompressed") from error

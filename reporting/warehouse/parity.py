@@ -17,12 +17,12 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.utils import timezone
 
-from reporting import ledger
+from reporting.accounting import ledger
+from reporting.accounting.ledger import Entry
 from reporting.feeds import FEEDS, Feed
-from reporting.ledger import Entry
+from reporting.feeds.checksums import json_columns
 from reporting.models import ParityCheck
-from reporting.warehouse.comparing import MOST_IDS, Comparison, Difference, Keys
-from reporting.warehouse.contents import json_columns
+from reporting.warehouse.comparison import MOST_IDS, Comparison, Difference, Keys
 from reporting.warehouse.repair import repair
 from reporting.warehouse.schema import HISTORY, REFUSED, ddl
 from reporting.warehouse.sums import Days, Here, Reach, Sums, expired, here, reach, there

@@ -12,11 +12,11 @@ from typing import IO
 from django.conf import settings
 from django.utils import timezone
 
-from reporting import lake
 from reporting.feeds import Feed
-from reporting.receipts import Content, Tally, manifest_uri
-from reporting.shapes import model_of, ndjson, warehouse_rows
-from reporting.warehouse.comparing import Difference
+from reporting.feeds.shapes import model_of, ndjson, warehouse_rows
+from reporting.lake import storage
+from reporting.lake.manifests import Content, Tally, manifest_uri
+from reporting.warehouse.comparison import Difference
 from reporting.warehouse.schema import HISTORY
 from reporting.warehouse.targets import Target
 
@@ -36,7 +36,7 @@ def repair(target: Target, feed: Feed, day: date, difference: Difference) -> str
         The object's URI; None where there is nothing to repair.
 
     Raises:
-        reporting.lake.LakeError: the stage cannot be written; there is no object then, or one that does not count.
+        reporting.lake.storage.LakeError: the stage cannot be written; there is no object then, or one that does not count.
         OSError: the spool cannot be written.
     """
     settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
@@ -49,9 +49,9 @@ def repair(target: Target, feed: Feed, day: date, difference: Difference) -> str
         uri = f"{folder}/{name}{_suffix(target, feed, f'{folder}/{name}')}.ndjson"
         if not _is_there(manifest_uri(uri)):
             spool.seek(0)
-            lake.write(uri, spool)
+            storage.write(uri, spool)
             receipt = tally.receipt(feed.key, uri, None, name, timezone.now(), shape="warehouse")
-            lake.write(manifest_uri(uri), receipt.as_json())
+            storage.write(manifest_uri(uri), receipt.as_json())
     return uri
 
 
@@ -83,6 +83,6 @@ def _suffix(target: Target, feed: Feed, name: str) -> str:
 
 def _is_there(uri: str) -> bool:
     try:
-        return bool(b"".join(lake.read(uri)))
-    except lake.NotThere:
+        return bool(b"".join(storage.read(uri)))
+    except storage.NotThere:
         return False

@@ -28,7 +28,7 @@ def sections(dialect: str, feeds: Iterable[Feed]) -> Iterator[tuple[str, list[st
         feeds: whose load is wanted.
 
     Raises:
-        reporting.lake.LakeError: the lake cannot be listed or read.
+        reporting.lake.storage.LakeError: the lake cannot be listed or read.
     """
     first, *_, history, refused = schema.ddl(dialect, [])
     yield _ACCOUNT_TITLE, [first, history, refused]
@@ -56,7 +56,7 @@ def staged_objects(feed: Feed) -> list[StagedObject]:
     """The newest objects of a feed's stage that manifests list; where there is none, one that shows the form.
 
     Raises:
-        reporting.lake.LakeError: the lake cannot be listed or read.
+        reporting.lake.storage.LakeError: the lake cannot be listed or read.
     """
     folder = stage_uri(feed)
     uris = sorted((uri for uri in objects.listed(feed) if uri.startswith(f"{folder}/")), reverse=True)

@@ -9,11 +9,12 @@ from typing import IO
 from django.utils import timezone
 
 from reporting.feeds import Feed
-from reporting.ingest import Unmappable
-from reporting.receipts import Receipt, id_number
-from reporting.shapes import iso, ndjson
+from reporting.feeds.checksums import id_number
+from reporting.feeds.from_wire import Unmappable
+from reporting.feeds.shapes import iso, ndjson
+from reporting.lake.manifests import Receipt
 from reporting.warehouse.objects import Mismatch, lines
-from reporting.warehouse.rows import Reader
+from reporting.warehouse.reader import Reader
 
 _PART_BYTES = 33_554_432
 
@@ -44,7 +45,7 @@ def stage(feed: Feed, uri: str, receipt: Receipt, folder: Path) -> Staged:
 
     Raises:
         reporting.warehouse.objects.Mismatch: it is not what its manifest says.
-        reporting.lake.LakeError: the lake cannot be read.
+        reporting.lake.storage.LakeError: the lake cannot be read.
     """
     staged = Staged([], folder / "refused.ndjson")
     with closing(_Parts(folder)) as parts, staged.refused_path.open("wb") as refused:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import sqlglot
 
 from reporting.feeds import Column, ColumnType, Feed
-from reporting.receipts import id_sum_sql
+from reporting.feeds.checksums import id_sum_sql
 from reporting.warehouse.schema import HISTORY, REFUSED, ROWS, type_of
 
 # What DuckDB is told that a row may have, in bytes. It takes several buffers of twice this size, so a load says what it

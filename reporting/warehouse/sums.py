@@ -10,9 +10,9 @@ from django.db import connection
 from psycopg import sql
 
 from reporting.feeds import ColumnType, Feed
+from reporting.feeds.checksums import content_sum_sql, day_sql, id_sum_sql, json_sum_sql
+from reporting.feeds.shapes import iso, model_of
 from reporting.models import Checkpoint, ExpiredDay, ExportRun
-from reporting.shapes import iso, model_of
-from reporting.warehouse.contents import content_sum_sql, day_sql, id_sum_sql, json_sum_sql
 from reporting.warehouse.schema import HISTORY, type_of
 from reporting.warehouse.targets import Target
 

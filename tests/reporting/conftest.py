@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from reporting import lake
+from reporting.lake import storage
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def s3_server():
 def s3(s3_server, settings):
     """A client of the S3 server, on which there is an empty bucket ``lake``; the settings point to it."""
     settings.AWS_S3_ENDPOINT_URL = s3_server
-    lake._bucket.cache_clear()
+    storage._bucket.cache_clear()
     client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
     client.create_bucket(Bucket="lake")
     yield client
@@ -29,4 +29,4 @@ def s3(s3_server, settings):
         client.delete_object(Bucket="lake", Key=item["Key"])
     client.delete_bucket(Bucket="lake")
     client.close()
-    lake._bucket.cache_clear()
+    storage._bucket.cache_clear()

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from reporting.serializers import FOLLOW_UP, RECORDING, validated
+from reporting.recording.requests import FOLLOW_UP, RECORDING, validated
 from smplat.demo.__main__ import _bodies, spread
 from smplat.demo.recordings import FOLLOW_UPS, ORDERS, assignments
 

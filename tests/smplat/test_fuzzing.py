@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from django.test.testcases import QuietWSGIRequestHandler
 
-from reporting import automation, exports, followups, segments
+from reporting.exports import runs
 from reporting.feeds import FEEDS
+from reporting.insights import automation
 from reporting.models import ExportRun
+from reporting.recording import followups, segments
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.environment import API_KEY
@@ -35,7 +37,7 @@ def rows(transactional_db):
     followups.record({**given, "provider_id": "provider-viralhub", "action": "pause"})
     automation.run()
     for feed in FEEDS.values():
-        exports.perform(exports.request_run(feed, ExportRun.Trigger.COMMAND))
+        runs.perform(runs.request_run(feed, ExportRun.Trigger.COMMAND))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reporting import exports
+from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 from smplat.celery import app
@@ -69,9 +69,9 @@ def test_metrics_count_what_became_of_events(client, stranger):
 
 @pytest.mark.django_db
 def test_metrics_tell_how_fresh_each_feed_is(client):
-    exports.perform(exports.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+    runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
     capture([quick_order_event() for _ in range(3)], (QuickOrderEvent,))
-    exports.perform(exports.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+    runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
 
     text = client.get("/metrics").content.decode()
 

@@ -17,10 +17,12 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from rest_framework.views import APIView
 
-from reporting import automation, exports, followups, segments
 from reporting.api import examples
+from reporting.exports import runs
 from reporting.feeds import FEEDS
+from reporting.insights import automation
 from reporting.models import ExportRun
+from reporting.recording import followups, segments
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event, workflow_event
@@ -196,7 +198,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize(("path", "key"), ARTIFACTS.items())
     def test_the_lines_of_a_download_keep_to_their_schema(self, operator, document, path, key):
-        exports.perform(exports.request_run(FEEDS[key], ExportRun.Trigger.COMMAND))
+        runs.perform(runs.request_run(FEEDS[key], ExportRun.Trigger.COMMAND))
 
         lines = operator.get(path).getvalue().splitlines()
         schema = answer_schema(document, path, "application/x-ndjson")["contentSchema"]

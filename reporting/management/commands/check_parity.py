@@ -14,7 +14,7 @@ from reporting.warehouse import parity
 from reporting.warehouse.parity import KINDS, Report
 from reporting.warehouse.sums import Days
 from reporting.warehouse.targets import TargetError
-from smplat.env import is_warehouse_url
+from smplat.lib.addresses import is_warehouse_url
 
 _FORMS = "duckdb:///absolute/path or snowflake://user:password@account/database"
 

@@ -4,9 +4,9 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from reporting.checkpoints import CheckpointStore
+from reporting.checkpoints.stores import CheckpointStore
+from reporting.exports.delivery import Scope
 from reporting.feeds import FEEDS
-from reporting.incremental import Scope
 from reporting.management.export_command import ExportCommand, Usage
 
 

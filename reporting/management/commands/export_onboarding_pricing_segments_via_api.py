@@ -8,13 +8,14 @@ from typing import Any
 
 from django.conf import settings
 
-from reporting import api_client, checkpoints
+from reporting.checkpoints import stores
+from reporting.exports import over_http
+from reporting.exports.delivery import Progress, Scope
+from reporting.exports.sinks import Sink
+from reporting.exports.sinks.webhook import WebhookSink
 from reporting.feeds import FEEDS
-from reporting.incremental import Progress, Scope
 from reporting.management.export_command import ExportCommand, Usage, url_name
-from reporting.sinks import Sink
-from reporting.sinks.webhook import WebhookSink
-from smplat.env import is_url
+from smplat.lib.addresses import is_url
 
 _PAGE_ROWS = 1_000
 
@@ -35,39 +36,39 @@ class Command(ExportCommand):
     def export(
         self,
         scope: Scope,
-        store: checkpoints.CheckpointStore,
+        store: stores.CheckpointStore,
         sink: Sink,
         progress: Progress,
         tell: Callable[[Progress], None],
         options: dict[str, Any],
     ) -> None:
         """Deliver the rows, from the REST list."""
-        api_client.export(self._source(options), scope, store, sink, progress, tell)
+        over_http.export(self._source(options), scope, store, sink, progress, tell)
 
-    def store(self, options: dict[str, Any]) -> checkpoints.CheckpointStore:
+    def store(self, options: dict[str, Any]) -> stores.CheckpointStore:
         """The checkpoint that the flags name; none in a database, which this host does not have."""
         if options["cursor_store"] == "s3" and options["cursor_store_path"] is None:
             raise Usage("--cursor-store s3 needs --cursor-store-path: the default is the checkpoint of the hourly job")
         store = super().store(options)
-        if isinstance(store, checkpoints.DatabaseStore):
+        if isinstance(store, stores.DatabaseStore):
             raise Usage("--cursor-store db needs the database; use file, s3 or none")
-        if isinstance(store, checkpoints.FileStore):
-            return checkpoints.FileStore(Path(store.path), self.feed.key, has_database=False)
-        if isinstance(store, checkpoints.LakeStore):
-            return checkpoints.LakeStore(store.uri, self.feed.key, has_database=False)
+        if isinstance(store, stores.FileStore):
+            return stores.FileStore(Path(store.path), self.feed.key, has_database=False)
+        if isinstance(store, stores.LakeStore):
+            return stores.LakeStore(store.uri, self.feed.key, has_database=False)
         return store
 
-    def dry_run(self, scope: Scope, store: checkpoints.CheckpointStore, options: dict[str, Any]) -> None:
+    def dry_run(self, scope: Scope, store: stores.CheckpointStore, options: dict[str, Any]) -> None:
         """Say what would be exported."""
-        cursor = api_client.cursor_behind(store.read(), scope.cursor)
+        cursor = over_http.cursor_behind(store.read(), scope.cursor)
         rows = size = 0
         first = last = None
         for line in self._source(options).lines(cursor, scope.shape, scope.until):
             rows, size = rows + 1, size + len(line.json) + 1
-            first, last = first or line.mark.key, line.mark.key
+            first, last = first or line.key, line.key
         self.say_size(rows, size, first, last)
 
-    def _source(self, options: dict[str, Any]) -> api_client.Source:
+    def _source(self, options: dict[str, Any]) -> over_http.Source:
         base_url = options["api_base_url"] or settings.API_BASE_URL
         if not is_url(base_url, ("http", "https")):
             raise Usage("needs the http(s) address of an installation in --api-base-url or API_BASE_URL")
@@ -75,7 +76,7 @@ class Command(ExportCommand):
         if not key:
             raise Usage("needs the API key in --api-key or CHECKOUT_API_KEY")
         rows = min(options["limit"] or _PAGE_ROWS, _PAGE_ROWS)
-        return api_client.Source(self.feed, base_url.rstrip("/"), key, rows, time.sleep)
+        return over_http.Source(self.feed, base_url.rstrip("/"), key, rows, time.sleep)
 
     def _webhook_sink(self, options: dict[str, Any]) -> Sink:
         url = self.webhook_url(options)

@@ -10,7 +10,7 @@ from reporting.feeds import FEEDS
 from reporting.warehouse import loading
 from reporting.warehouse.loading import Summary
 from reporting.warehouse.targets import TargetError
-from smplat.env import is_warehouse_url
+from smplat.lib.addresses import is_warehouse_url
 
 _FORMS = "duckdb:///absolute/path or snowflake://user:password@account/database"
 

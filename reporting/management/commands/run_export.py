@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
-from reporting import exports
+from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Perform the run and say how it ended."""
         try:
-            run = exports.perform(exports.request_run(FEEDS[options["feed"]], ExportRun.Trigger.COMMAND))
+            run = runs.perform(runs.request_run(FEEDS[options["feed"]], ExportRun.Trigger.COMMAND))
         except OperationalError as error:
             raise CommandError("The database cannot be reached; check DATABASE_URL.", returncode=1) from error
         if run.state == ExportRun.State.FAILED:

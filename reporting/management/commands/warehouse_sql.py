@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from reporting.feeds import FEEDS
-from reporting.lake import LakeError
+from reporting.lake.storage import LakeError
 from reporting.warehouse import script
 
 

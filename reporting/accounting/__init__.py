@@ -1,0 +1,1 @@
+"""What came in and where it is: the conservation ledger, and retention."""

@@ -1,0 +1,38 @@
+"""Retention: prunes what is old, never what a window shows or what is not yet in the lake."""
+
+from django.conf import settings
+from django.utils import timezone
+
+from reporting.accounting import ledger
+from reporting.feeds import WINDOW_FEEDS
+from reporting.feeds.shapes import model_of
+from reporting.models import AutomationRun, Checkpoint, ExportRun, ParityCheck, SlackMessage
+
+_BATCH = 1_000
+
+
+def apply() -> int:
+    """Delete expired telemetry and runs; return how many telemetry rows went.
+
+    A row goes when it arrived more than ``TELEMETRY_RETENTION_DAYS`` ago, lies before its feed's window and is held
+    by an object of the lake. A run goes when it is as old, unless it is the newest successful one of its feed; so do
+    Slack messages, automation runs and checks of the warehouse.
+    """
+    received_before = timezone.now() - settings.TELEMETRY_RETENTION
+    deleted = 0
+    for feed in WINDOW_FEEDS:
+        rows = model_of(feed)._default_manager.all()
+        window = rows.newest_positions(feed.window)  # type: ignore[attr-defined]
+        checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
+        if not window or checkpoint is None:
+            continue
+        before = min(window[0], checkpoint.position + 1)
+        while expired := rows.expired(before, received_before, _BATCH):  # type: ignore[attr-defined]
+            deleted += ledger.expire(feed, expired)
+    SlackMessage.objects.filter(created_at__lt=received_before).delete()
+    AutomationRun.objects.filter(ran_at__lt=received_before).delete()
+    ParityCheck.objects.filter(at__lt=received_before).delete()
+    newest = ExportRun.objects.newest_success_of_each_feed(), ExportRun.objects.newest_artifact_of_each_feed()
+    kept = {run.pk for runs in newest for run in runs}
+    ExportRun.objects.filter(created_at__lt=received_before).exclude(pk__in=kept).delete()
+    return deleted

@@ -1,0 +1,1 @@
+"""What people are told outside of the desk: messages to Slack, by an outbox."""

@@ -1,0 +1,67 @@
+"""What Slack is told of guardrails: the texts of the digests."""
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import OuterRef, Subquery
+
+from reporting.alerts import outbox, slack
+from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
+
+
+def queue_followup(follow_up_id: UUID) -> None:
+    """Queue the digest of a follow-up; does nothing when no webhook is set.
+
+    Call it inside the transaction that records the follow-up, after the provider's state is written: then a committed
+    follow-up always has its digest, with the state in which it left the provider, and one that is rolled back has
+    none. It sends nothing itself; see :mod:`reporting.alerts.outbox`.
+
+    Raises:
+        GuardrailFollowUp.DoesNotExist: the follow-up is not recorded (yet).
+    """
+    if not settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK:
+        return
+    status = ProviderGuardrailStatus.objects.filter(pk=OuterRef("provider_id"))
+    follow_up = GuardrailFollowUp.objects.annotate(is_paused=Subquery(status.values("is_paused"))).get(pk=follow_up_id)
+    text = followup_text(follow_up, bool(follow_up.is_paused))
+    outbox.put(f"followup:{follow_up_id}", outbox.Webhook.FOLLOW_UPS, text)
+
+
+def followup_text(follow_up: GuardrailFollowUp, is_paused: bool) -> str:
+    """The digest of a follow-up, in Slack's markup; what operators wrote is escaped and cannot forge a line."""
+    name = slack.one_line(follow_up.provider_name or follow_up.provider_id)
+    lines = [
+        f"*Guardrail follow-up: {name}*",
+        f"Action: {follow_up.action}. The provider is {'paused' if is_paused else 'active'}.",
+        *_quoted(follow_up.notes or ""),
+        *_platform_line(follow_up),
+        f"{provider_link(follow_up.provider_id)} · {_conversions_link(follow_up)}",
+    ]
+    return "\n".join(lines)
+
+
+def provider_link(provider_id: str, label: str = "Provider") -> str:
+    """A link to the desk's page about a provider."""
+    query = urlencode({"providerId": provider_id})
+    return slack.link(f"{settings.PUBLIC_BASE_URL}/admin/reports?{query}", label)
+
+
+def _quoted(notes: str) -> list[str]:
+    return [f"> {slack.escape(line)}" for line in notes.splitlines() if line.strip()]
+
+
+def _platform_line(follow_up: GuardrailFollowUp) -> list[str]:
+    label = follow_up.platform_context_label or follow_up.platform_context_id
+    details = [follow_up.platform_context_handle, follow_up.platform_context_type]
+    known = ", ".join(slack.one_line(detail) for detail in details if detail)
+    if not (label or known):
+        return []
+    return [f"Platform: {slack.one_line(label or 'not named')}{f' ({known})' if known else ''}"]
+
+
+def _conversions_link(follow_up: GuardrailFollowUp) -> str:
+    """The link stored in the row; the label alone where the row has none."""
+    cursor = follow_up.conversion_cursor
+    label = "Live conversion snapshot" if cursor is None else f"Historical conversion slice (cursor {cursor})"
+    return slack.link(follow_up.conversion_href or "", label)

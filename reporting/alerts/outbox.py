@@ -1,0 +1,162 @@
+"""The outbox of Slack: a message is written with what it tells of, and posted in the background.
+
+A message is a row, so it is committed together with what it tells of or not at all, and nobody waits for Slack. The
+deliverer locks the row for as long as Slack takes to answer and marks it as sent before it lets go, so that two
+workers never post the same one. One gap no sender can close: when a worker dies, or its patience ends, after Slack
+took the message and before the mark is committed, the message is posted again. Incoming webhooks know no key by which
+Slack could tell the repetition.
+"""
+
+import hashlib
+import logging
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import chain
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from reporting.alerts import slack
+from reporting.models import SlackChannel, SlackMessage
+from reporting.models.messages import SlackMessageQuerySet
+
+logger = logging.getLogger(__name__)
+Webhook = SlackMessage.Webhook
+State = SlackMessage.State
+GIVE_UP_AFTER = timedelta(hours=24)
+#: Slack takes one message a second and channel.
+PACE = timedelta(seconds=1)
+# A shift ends before the schedule starts the next one.
+_SHIFT = timedelta(seconds=25)
+# A message whose answer did not come in time may have arrived and is posted again, so patience spares duplicates.
+# Nobody waits here but a background thread.
+_PATIENCE_SECONDS = 45.0
+_LONGEST_PAUSE_SECONDS = 300
+
+
+def put(dedupe_key: str, webhook: Webhook, text: str) -> None:
+    """Write a message, which goes out once the transaction that it belongs to has committed.
+
+    Does nothing when the setting ``webhook`` is not set, or a message with ``dedupe_key`` was written before. A broker
+    that cannot be reached delays the message until the schedule's next look at the outbox, and fails nothing.
+
+    Args:
+        dedupe_key: names what the message tells of, such as ``followup:<uuid>``.
+        webhook: the setting that holds the webhook's URL.
+        text: the message in Slack's markup, its variable parts escaped.
+    """
+    if not getattr(settings, webhook):
+        return
+    message = SlackMessage(dedupe_key=dedupe_key, webhook=webhook, text=text)
+    SlackMessage.objects.bulk_create([message], ignore_conflicts=True)
+    transaction.on_commit(_nudge, robust=True)
+
+
+def _nudge() -> None:
+    # The tasks import whatever puts messages here.
+    from reporting.tasks import deliver_slack
+
+    try:
+        deliver_slack.delay()
+    except (OperationalError, OSError) as error:
+        logger.warning(
+            "Slack hears of it with the next delivery, the broker cannot be reached: %s", type(error).__name__
+        )
+
+
+def deliver(now: Callable[[], datetime] = timezone.now, pause: Callable[[float], None] = time.sleep) -> int:
+    """Post what is due, at most one message a second to each channel, until nothing is or the shift ends.
+
+    A worker that finds a channel taken or paused leaves it alone: whoever posted last looks for more a second later,
+    and the schedule looks every half minute.
+
+    Args:
+        now: the clock.
+        pause: sleeps for a number of seconds.
+
+    Returns:
+        How many messages Slack took.
+    """
+    channels, sent = _channels(), 0
+    # A message whose setting was emptied goes too, so that a later webhook does not get old news.
+    orphans = SlackMessage.objects.exclude(webhook__in=list(chain.from_iterable(channels.values())))
+    _give_up_old(orphans, "The setting that names the webhook is empty", now())
+    end = now() + _SHIFT
+    while now() < end:
+        answers = [_post_next(url, webhooks, now) for url, webhooks in channels.items()]
+        if not any(answers):
+            break
+        sent += sum(answer is not None and answer.problem is None for answer in answers)
+        pause(PACE.total_seconds())
+    return sent
+
+
+def _channels() -> dict[str, list[str]]:
+    """The settings that hold each webhook; several may hold the same one, which is one channel then."""
+    channels: dict[str, list[str]] = {}
+    for webhook in Webhook.values:
+        if url := getattr(settings, webhook):
+            channels.setdefault(url, []).append(webhook)
+    return channels
+
+
+def _post_next(url: str, webhooks: list[str], now: Callable[[], datetime]) -> slack.Answer | None:
+    """Post the next message of a channel; None when none is due, the channel is paused, or another worker has it.
+
+    The channel's lock keeps its messages apart. The message's own lock counts while workers run with different
+    settings, so that one message belongs to two channels.
+    """
+    due = SlackMessage.objects.due(webhooks, now())
+    if not due.exists():
+        return None
+    fingerprint = hashlib.sha256(url.encode()).hexdigest()
+    SlackChannel.objects.get_or_create(pk=fingerprint, defaults={"opens_at": now()})
+    with transaction.atomic(durable=True):
+        channel = SlackChannel.objects.open_at(now()).select_for_update(skip_locked=True).filter(pk=fingerprint).first()
+        message = due.select_for_update(skip_locked=True).first() if channel else None
+        if channel is None or message is None:
+            return None
+        answer = slack.post(url, message.text, attempts=1, patience=_PATIENCE_SECONDS)
+        _settle(message, answer, now())
+        if _pace(channel, answer, now()):
+            _give_up_old(SlackMessage.objects.filter(webhook__in=webhooks), answer.problem or "", now())
+    return answer
+
+
+def _settle(message: SlackMessage, answer: slack.Answer, now: datetime) -> None:
+    message.attempts += 1
+    message.problem = answer.problem or ""
+    if answer.problem is None:
+        message.state, message.sent_at = State.SENT, now
+    elif answer.is_refusal:
+        message.state = State.GIVEN_UP
+        logger.error("Slack message %s is given up: %s", message.dedupe_key, answer.problem)
+    else:
+        message.next_attempt_at = now + _wait_after(answer, message.attempts)
+    message.save()
+
+
+def _pace(channel: SlackChannel, answer: slack.Answer, now: datetime) -> bool:
+    """Close the channel for a second after a message, for longer while it fails; return whether it does."""
+    is_failing = answer.problem is not None and not answer.is_refusal
+    channel.failures = channel.failures + 1 if is_failing else 0
+    channel.opens_at = now + (_wait_after(answer, channel.failures) if is_failing else PACE)
+    channel.save()
+    return is_failing
+
+
+def _wait_after(answer: slack.Answer, failures: int) -> timedelta:
+    """What Slack asks for; else 2, 4, 8 … seconds up to five minutes, less up to half of it, so that workers spread."""
+    if answer.retry_after is not None:
+        return max(answer.retry_after, PACE)
+    longest = min(2 ** min(failures, 16), _LONGEST_PAUSE_SECONDS)
+    return timedelta(seconds=random.uniform(longest / 2, longest))
+
+
+def _give_up_old(messages: SlackMessageQuerySet, problem: str, now: datetime) -> None:
+    if count := messages.give_up(now - GIVE_UP_AFTER, problem):
+        logger.error("%d Slack messages are given up after a day: %s", count, problem)

@@ -1,0 +1,26 @@
+"""What Slack hears of export runs."""
+
+from reporting.alerts import outbox, slack
+from reporting.models import ExportRun
+
+
+def announce(run: ExportRun) -> None:
+    """Queue what Slack is told of an ended run; it goes out in the background.
+
+    Of a telemetry job each run is told, and of an incremental one the first, every failure after a success, and every
+    recovery.
+    """
+    if run.definition.window is None and not _changes_state(run):
+        return
+    label, link = slack.escape(run.definition.label), slack.link(run.absolute_url, "run")
+    outcome = f"{run.rows} rows exported." if run.state == ExportRun.State.SUCCEEDED else slack.escape(run.error)
+    text = f"*{label}*: {run.state}. {outcome} ({link})"
+    outbox.put(f"run:{run.pk}", outbox.Webhook(run.definition.slack_setting), text)
+
+
+def _changes_state(run: ExportRun) -> bool:
+    if run.state == ExportRun.State.SKIPPED:
+        return False
+    ended = ExportRun.objects.of(run.feed).filter(state__in=[ExportRun.State.SUCCEEDED, ExportRun.State.FAILED])
+    before = ended.exclude(pk=run.pk).first()
+    return before is None or before.state != run.state

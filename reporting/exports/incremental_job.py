@@ -1,0 +1,161 @@
+"""The hourly jobs: what lies behind the checkpoint, to the feed's webhook and into the lake.
+
+A batch counts when the webhook has confirmed it; the rows are also kept as an object of the lake, with its manifest.
+The database's checkpoint moves in one transaction with the end of the run, after both have confirmed. When the webhook
+stops taking rows half-way, the run fails, and what was confirmed before is kept: object, manifest and checkpoint.
+"""
+
+from dataclasses import replace
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from reporting.checkpoints.moves import move
+from reporting.checkpoints.stores import CheckpointError, DatabaseStore, LakeStore, Point, starting_point
+from reporting.exports import delivery
+from reporting.exports.delivery import Progress, Scope
+from reporting.exports.outcomes import NothingToExport, close
+from reporting.exports.progress import Meter
+from reporting.exports.sinks import Limits, Sink, SinkError
+from reporting.exports.sinks.lake import LakeSink
+from reporting.exports.sinks.webhook import WebhookSink
+from reporting.feeds import Feed
+from reporting.feeds.lines import Line
+from reporting.feeds.shapes import iso
+from reporting.lake import storage
+from reporting.models import ExportRun
+
+_SHAPE = "wire"
+
+
+class WebhookAndLake:
+    """Sends each batch to the webhook, where there is one, and keeps what that has confirmed for the lake.
+
+    ``confirms_each`` lets the checkpoint follow the webhook; the caller commits before it moves the checkpoint.
+    """
+
+    confirms_each = True
+
+    def __init__(self, webhook: Sink | None, kept: LakeSink) -> None:
+        self._webhook, self._kept = webhook, kept
+        self.limits: Limits = kept.limits if webhook is None else webhook.limits
+
+    def write(self, lines: list[Line]) -> None:
+        """Deliver a batch, and keep it once it is confirmed."""
+        if self._webhook is not None:
+            self._webhook.write(lines)
+        self._kept.write(lines)
+
+    def commit(self) -> list[str]:
+        """Write the object and its manifest."""
+        return self._kept.commit()
+
+    def abort(self) -> None:
+        """Forget what was kept, and leave the webhook."""
+        self._kept.abort()
+        if self._webhook is not None:
+            self._webhook.abort()
+
+
+def export(run: ExportRun) -> None:
+    """Carry out a run that holds its feed.
+
+    Raises:
+        NothingToExport: there is no row behind the checkpoint.
+        reporting.exports.sinks.SinkError: nothing was confirmed, and the checkpoint did not move.
+        reporting.checkpoints.stores.CheckpointError: the checkpoint cannot be used.
+        reporting.feeds.fence.FenceTimeout: writers of the table did not end.
+    """
+    feed = run.definition
+    mirror = LakeStore(settings.CHECKPOINT_URIS[feed.key], feed.key)
+    database = DatabaseStore(feed.key, run)
+    point, note = starting_point(database, mirror)
+    run.checkpoint_before = point.as_json() if point else None
+    if note:
+        run.log(note)
+    sink = WebhookAndLake(_webhook(feed), LakeSink(feed, settings.LAKE_URI, run.pk, _SHAPE))
+    progress = Progress()
+    try:
+        last, failure = _deliver(run, point, sink, progress)
+        reached = _keep(run, last, sink, progress)
+    except NothingToExport:
+        _refresh(run, mirror, database)
+        raise
+    finally:
+        sink.abort()
+    _end(run, reached, failure)
+    _mirror(run, mirror, reached)
+
+
+def _webhook(feed: Feed) -> WebhookSink | None:
+    url = getattr(settings, feed.webhook_setting)
+    return WebhookSink(feed, url, feed.webhook_setting, settings.ANALYTICS_WEBHOOK_SECRETS) if url else None
+
+
+def _deliver(run: ExportRun, point: Point | None, sink: Sink, progress: Progress) -> tuple[Line, SinkError | None]:
+    """Deliver part after part; return where the last whole part ends, and what stopped the delivery, if anything."""
+    scope = Scope(run.definition, _SHAPE)
+    whole = delivery.start_of(scope, point)
+    run.log(f"Reads positions {whole.after + 1} to {whole.until}.")
+    meter = Meter(run, whole.count())
+    reached: Line | None = None
+
+    def tell(progress: Progress) -> None:
+        meter.note(progress.rows)
+
+    try:
+        for part in delivery.parts(whole, scope, sink):
+            reached = delivery.deliver_part(part, scope, sink, progress, tell) or reached
+    except SinkError as failure:
+        if reached is None:
+            raise
+        return reached, failure
+    if reached is None:
+        raise NothingToExport
+    return reached, None
+
+
+def _keep(run: ExportRun, last: Line, sink: Sink, progress: Progress) -> Point:
+    """Put the confirmed rows into the lake and return the checkpoint behind them."""
+    run.log(f"Delivered {progress.rows} rows, up to position {last.position}.")
+    run.object_uri, manifest = sink.commit()
+    run.rows, run.bytes = progress.rows, progress.bytes
+    run.log(f"Wrote {run.bytes} bytes to {run.object_uri}, and the manifest {manifest}.")
+    return Point(run.feed, last.time, last.position, progress.rows, iso(timezone.now()))
+
+
+def _end(run: ExportRun, reached: Point, failure: SinkError | None) -> None:
+    """Move the checkpoint and end the run, both or neither."""
+    run.checkpoint_after = reached.as_json()
+    with transaction.atomic():
+        move(run.feed, reached, run=run)
+        if failure is None:
+            close(run, ExportRun.State.SUCCEEDED, "")
+        else:
+            kept = f"{reached.rows} rows were delivered before and are kept; the checkpoint stands at {reached}."
+            close(run, ExportRun.State.FAILED, f"{failure}. {kept}")
+
+
+def _mirror(run: ExportRun, mirror: LakeStore, reached: Point) -> None:
+    """Copy the checkpoint to where other hosts look for it, with links to what the run made."""
+    links = {"downloadUrl": storage.download_url(run.object_uri), "workflowUrl": run.absolute_url}
+    _write_copy(run, mirror, replace(reached, extra=links))
+
+
+def _refresh(run: ExportRun, mirror: LakeStore, database: DatabaseStore) -> None:
+    """Write the copy anew where nothing was exported: it may differ, and its download link does not live for ever."""
+    point = database.read()
+    artifact = ExportRun.objects.newest_artifact_of_each_feed().filter(feed=run.feed).first()
+    if point is not None and artifact is not None:
+        _mirror(artifact, mirror, point)
+
+
+def _write_copy(run: ExportRun, mirror: LakeStore, point: Point) -> None:
+    """Write the copy; one that is behind only makes other hosts repeat rows, so it does not fail the run."""
+    try:
+        mirror.write(point)
+    except CheckpointError as error:
+        run.log(f"The checkpoint's copy is behind: {error}. The next run writes it again.")
+    else:
+        run.log(f"Wrote the checkpoint's copy to {mirror.name}.")

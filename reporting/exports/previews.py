@@ -1,0 +1,61 @@
+"""What a run would export if it started now, found with bounded work."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from reporting.feeds import Feed
+from reporting.feeds.fence import fence, rows_for_object
+from reporting.feeds.lines import RowRange
+from reporting.feeds.shapes import model_of
+from reporting.models import Checkpoint
+
+#: Rows are counted one by one up to here; what lies beyond is estimated from these.
+MOST_COUNTED = 10_000
+#: How long a preview waits for writers of the table; the run itself waits longer.
+PATIENCE = timedelta(milliseconds=500)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run would export.
+
+    Attributes:
+        rows: how many rows.
+        bytes: how many bytes they are as lines, which is estimated for the telemetry feeds.
+        is_exact: whether all rows were counted.
+        after: the position before the first row.
+        until: the position of the last row.
+    """
+
+    rows: int
+    bytes: int
+    is_exact: bool
+    after: int
+    until: int
+
+
+def preview(feed: Feed) -> Preview:
+    """Count what a run of ``feed`` would export now, and estimate it beyond ``MOST_COUNTED`` rows.
+
+    Raises:
+        reporting.feeds.fence.FenceTimeout: writers of the table are under way; the message names them.
+    """
+    whole = _pending(feed)
+    counted = whole.first(MOST_COUNTED)
+    size = counted.size("wire")
+    if counted.until >= whole.until or size.last_position is None:
+        return Preview(size.rows, size.bytes, True, whole.after, whole.until)
+    # Positions are not dense: an event that came twice took two. The rows counted tell how dense they are.
+    scale = (whole.until - whole.after) / (size.last_position - whole.after)
+    return Preview(round(size.rows * scale), round(size.bytes * scale), False, whole.after, whole.until)
+
+
+def _pending(feed: Feed) -> RowRange:
+    model = model_of(feed)
+    checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
+    after, until = checkpoint.position if checkpoint else 0, fence(model, PATIENCE)
+    whole = RowRange(feed, after, until)
+    if feed.window is not None:
+        first = rows_for_object(model, feed.window, after, until).values_list("position", flat=True).first()
+        whole = replace(whole, after=first - 1 if first is not None else until)
+    return whole

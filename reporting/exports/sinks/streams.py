@@ -1,0 +1,209 @@
+"""Sinks on this machine: standard output, and a file."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from gzip import GzipFile
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+from reporting.exports.sinks import Limits, SinkError
+from reporting.feeds.lines import Line
+
+#: Large enough that the work per batch does not show, small enough to stay in the processor's cache: with ten times
+#: the rows an export takes half as long again.
+LARGE = Limits(rows=1_000, bytes=8 * 1024 * 1024)
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class ReceiverGone(SinkError):
+    """Whoever read standard output stopped, as ``head`` does; the run has no reason to go on, nor to complain."""
+
+
+def ndjson(lines: list[Line]) -> bytes:
+    """A batch as NDJSON."""
+    return b"".join([part for line in lines for part in (line.json, b"\n")])
+
+
+class StdoutSink:
+    """Writes rows to a binary stream. Confirmed means: the stream took everything, up to the last flush."""
+
+    limits = LARGE
+    confirms_each = False
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def write(self, lines: list[Line]) -> None:
+        """Write a batch and flush it.
+
+        Raises:
+            ReceiverGone: nobody reads the stream any more.
+            SinkError: the stream cannot be written.
+        """
+        with self._explained():
+            self._stream.write(ndjson(lines))
+            self._stream.flush()
+
+    def commit(self) -> list[str]:
+        """Flush the stream; there is no URI of what went through it.
+
+        Raises:
+            ReceiverGone: nobody reads the stream any more.
+            SinkError: the stream cannot be written.
+        """
+        with self._explained():
+            self._stream.flush()
+        return []
+
+    def abort(self) -> None:
+        """Do nothing: what was written cannot be taken back."""
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError as error:
+            self._discard_rest()
+            raise ReceiverGone("nobody reads standard output any more") from error
+        except OSError as error:
+            self._discard_rest()
+            raise SinkError(f"cannot write to standard output: {error.strerror or type(error).__name__}") from error
+
+    def _discard_rest(self) -> None:
+        """Send what is still buffered to nowhere, or Python would complain when it flushes the stream at its exit.
+
+        Source: Python's documentation of the signal module, "Note on SIGPIPE".
+        """
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            try:
+                os.dup2(nowhere, self._stream.fileno())
+            finally:
+                os.close(nowhere)
+
+
+class FileSink:
+    """Adds rows to a file. Confirmed means: the file, with all rows of the run, is on the disk under its name.
+
+    The rows are written to a copy in the same folder, which replaces the file in the end; so a reader sees the file as
+    it was or with the whole run, and a run that fails leaves it as it was. A run without rows makes no file.
+    """
+
+    limits = LARGE
+    confirms_each = False
+
+    def __init__(self, path: Path, gzip: bool = False) -> None:
+        """Make a sink, which touches nothing before the first batch.
+
+        Args:
+            path: the file; its rows are kept, and where it is a link, the file behind it is the one.
+            gzip: whether the rows of the run are added as a gzip member of their own.
+        """
+        self._path = Path(os.path.realpath(path))
+        self._unfinished = self._path.with_name(f".{uuid4().hex}.unfinished")
+        self._is_gzip = gzip
+        self._found: tuple[int, ...] | None = None
+        self._file: IO[bytes] | None = None
+        self._member: GzipFile | None = None
+
+    def write(self, lines: list[Line]) -> None:
+        """Write a batch to the copy.
+
+        Raises:
+            SinkError: the copy cannot be made or written; the message names the file and the reason.
+        """
+        with self._explained():
+            (self._member or self._file or self._open()).write(ndjson(lines))
+
+    def commit(self) -> list[str]:
+        """Put the copy in the place of the file; return the file's URI, nothing where there was no batch.
+
+        Raises:
+            SinkError: the file could not be replaced, or was changed since the first batch; it is as it was.
+        """
+        if self._file is None:
+            return []
+        with self._explained():
+            if self._member is not None:
+                self._member.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            if _identity(self._path) != self._found:
+                raise self._refusal("something else has written to it during the run")
+            os.replace(self._unfinished, self._path)
+            _sync_folder(self._path.parent)
+        return [self._path.as_uri()]
+
+    def abort(self) -> None:
+        """Remove the copy."""
+        for file in (self._member, self._file):
+            # On a full disk, closing fails as writing did.
+            with suppress(OSError):
+                if file is not None:
+                    file.close()
+        with suppress(OSError):
+            self._unfinished.unlink(missing_ok=True)
+
+    def _open(self) -> "GzipFile | IO[bytes]":
+        self._found = _identity(self._path)
+        if self._found is not None:
+            self._copy()
+        self._file = self._unfinished.open("ab")
+        if self._is_gzip:
+            self._member = GzipFile(filename="", mode="wb", fileobj=self._file)
+            return self._member
+        if self._file.tell() and not _ends_with_newline(self._unfinished):
+            # Whatever wrote the last line did not end it; a row must not become a part of it.
+            self._file.write(b"\n")
+        return self._file
+
+    def _copy(self) -> None:
+        if not self._path.is_file():
+            raise self._refusal("it is not a regular file")
+        with self._path.open("rb") as kept:
+            start = kept.read(len(_GZIP_MAGIC))
+        if start and (start == _GZIP_MAGIC) != self._is_gzip:
+            raise self._refusal(f"it {'is not' if self._is_gzip else 'is'} compressed, unlike what is to be added")
+        shutil.copyfile(self._path, self._unfinished)
+        shutil.copymode(self._path, self._unfinished)
+
+    def _refusal(self, reason: str) -> SinkError:
+        return SinkError(f"cannot write {self._path}: {reason}")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self.abort()
+            if isinstance(error, OSError):
+                raise self._refusal(error.strerror or type(error).__name__) from error
+            raise
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file is written or replaced; None while there is no file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, before a checkpoint relies on it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

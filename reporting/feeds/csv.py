@@ -1,0 +1,114 @@
+"""CSV files of a listing, by RFC 4180 in UTF-8, written by PostgreSQL and streamed.
+
+Rows are read in chunks, each by a statement of its own that has ended before the chunk is sent on. A reader who takes
+hours, or goes away, keeps neither a transaction nor a statement open. A chunk that is too large for memory waits in a
+file, so that memory stays flat whatever the rows hold. A database session that is lost between two chunks costs
+nothing, since the next one goes on behind the last row.
+"""
+
+import logging
+from collections.abc import Generator
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import IO
+
+from django.db import DatabaseError, OperationalError, connection
+from psycopg import sql
+
+from reporting.feeds import Column, ColumnType, Feed
+from reporting.feeds.listings import Listing
+from reporting.feeds.sql import time_text
+from smplat.lib.prepared import drop_lost_session
+
+logger = logging.getLogger(__name__)
+
+#: What Excel needs to take a file for UTF-8.
+BOM = b"\xef\xbb\xbf"
+#: The last row of a file that could not be finished. The server has said 200 by then, and ends a stream that breaks off
+#: like any other, so that nothing but the file itself can tell.
+INCOMPLETE = b"INCOMPLETE: the database could not be read to the end. Download this file again.\r\n"
+#: Rows that one statement reads. Fewer cost more statements; more keep the first rows waiting.
+_CHUNK_ROWS = 2_000
+_CHUNK_BYTES_IN_MEMORY = 4 * 1_048_576
+_BLOCK_BYTES = 65_536
+# A spreadsheet runs a cell that starts with one of these as a formula (OWASP, "CSV injection"); it takes the wide
+# forms of East Asian keyboards for the narrow ones.
+_FORMULA = sql.Literal("^[=+@\t\r\n＝＋－＠-]")
+
+
+def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: bool) -> Generator[bytes, None, None]:
+    """The rows of a listing in warehouse shape, as CSV with a header.
+
+    Args:
+        listing: the rows, and their order.
+        rows: how many to write at most; None for all.
+        before: the mark behind which to begin; None for the newest row.
+        with_bom: whether the file starts with a byte-order mark, which Excel needs and others stumble over.
+    """
+    yield (BOM if with_bom else b"") + _header(listing.feed)
+    left = rows
+    while left is None or left > 0:
+        count = _CHUNK_ROWS if left is None else min(left, _CHUNK_ROWS)
+        with SpooledTemporaryFile(_CHUNK_BYTES_IN_MEMORY) as file:
+            try:
+                written, before = _read_chunk(listing, before, count, file)
+            except DatabaseError:
+                logger.exception("A CSV file of %s broke off.", listing.feed.key)
+                yield INCOMPLETE
+                return
+            file.seek(0)
+            yield from iter(partial(file.read, _BLOCK_BYTES), b"")
+        if written < count:
+            return
+        left = None if left is None else left - written
+
+
+def _read_chunk(listing: Listing, before: str | None, count: int, file: IO[bytes]) -> tuple[int, str | None]:
+    """Write a chunk, on a new session where the old one is lost."""
+    try:
+        return _write_chunk(listing, before, count, file)
+    except OperationalError:
+        if not drop_lost_session():
+            raise
+        file.seek(0)
+        file.truncate()
+        return _write_chunk(listing, before, count, file)
+
+
+def _write_chunk(listing: Listing, before: str | None, count: int, file: IO[bytes]) -> tuple[int, str | None]:
+    """Write up to ``count`` rows behind ``before``; return how many there were, and the mark of the last."""
+    query, parameters = _query(listing, before, count)
+    written, mark = 0, b""
+    connection.ensure_connection()
+    errors = connection.wrap_database_errors
+    with errors, connection.connection.cursor() as cursor, cursor.copy(query, parameters) as copy:
+        for data in copy:
+            mark, _, line = bytes(data).partition(b",")
+            # COPY ends a row with a line feed alone.
+            file.write(line[:-1] + b"\r\n")
+            written += 1
+    return written, mark.decode() or before
+
+
+def _query(listing: Listing, before: str | None, count: int) -> tuple[sql.Composed, tuple[object, ...]]:
+    names = list(dict.fromkeys([*(column.name for column in listing.feed.columns), *listing.mark_columns]))
+    chunk, parameters = listing.rows(before).values(*names)[:count].query.sql_with_params()
+    cells = sql.SQL(", ").join([listing.mark_sql, *(_cell(listing.feed, column) for column in listing.feed.columns)])
+    # A plain selection from a sorted subquery comes in the order of the subquery.
+    query = sql.SQL("COPY (SELECT {} FROM ({}) AS chunk) TO STDOUT (FORMAT csv)").format(cells, sql.SQL(chunk))
+    return query, parameters
+
+
+def _cell(feed: Feed, column: Column) -> sql.Composable:
+    name = sql.Identifier(column.name)
+    if column.name == feed.time_column:
+        return time_text(feed)
+    if column.type is ColumnType.BOOLEAN:
+        return sql.SQL("{}::text").format(name)
+    if column.type is ColumnType.TEXT:
+        return sql.SQL("CASE WHEN {0} ~ {1} THEN '''' || {0} ELSE {0} END").format(name, _FORMULA)
+    return name
+
+
+def _header(feed: Feed) -> bytes:
+    return ",".join(column.name for column in feed.columns).encode() + b"\r\n"

@@ -1,0 +1,73 @@
+"""Rows of a feed in the two shapes in which they leave the system, derived from its declaration.
+
+The wire shape (camelCase, nested) serves REST, webhooks and telemetry NDJSON; the warehouse shape (the columns of the
+reference, flat) serves the warehouse stage, and CSV, which :mod:`reporting.feeds.csv` has PostgreSQL write.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.apps import apps
+from django.db.models import Model, QuerySet
+
+from reporting.feeds import Feed
+
+Row = dict[str, Any]
+
+
+def model_of(feed: Feed) -> type[Model]:
+    """The model whose rows ``feed`` exports."""
+    return apps.get_model(feed.model)
+
+
+def iso(moment: datetime) -> str:
+    """``moment`` as ISO 8601 in UTC with a ``Z``, always with six decimals, so that texts sort as moments do."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def wire_rows(feed: Feed, rows: QuerySet[Any]) -> Iterator[Row]:
+    """The rows of a queryset in wire shape, streamed in the queryset's order."""
+    sources = list(dict.fromkeys(field.source for field in feed.wire))
+    for values in rows.values(*sources).iterator(chunk_size=500):
+        yield wire(feed, values)
+
+
+def wire(feed: Feed, values: Row) -> Row:
+    """One row in wire shape.
+
+    Args:
+        feed: the feed of the row.
+        values: the row's values by the sources that the feed's wire fields name.
+    """
+    row: Row = {}
+    for field in feed.wire:
+        target, _, leaf = field.path.rpartition(".")
+        group = row.setdefault(target, {}) if target else row
+        group[leaf] = _plain(values[field.source])
+    for name in feed.optional_groups:
+        if all(value is None for value in row[name].values()):
+            row[name] = None
+    return row
+
+
+def ndjson(row: Row) -> bytes:
+    """One line of NDJSON."""
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def warehouse_rows(feed: Feed, rows: QuerySet[Any]) -> Iterator[Row]:
+    """The rows of a queryset in warehouse shape, streamed in the queryset's order."""
+    names = [column.name for column in feed.columns]
+    for values in rows.values(*names).iterator(chunk_size=500):
+        yield {name: _plain(values[name]) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    convert = _CONVERSIONS.get(type(value))
+    return convert(value) if convert else value
+
+
+_CONVERSIONS: dict[type, Callable[[Any], Any]] = {datetime: iso, UUID: str}

@@ -1,0 +1,1 @@
+"""What the stored rows say: conversions, drift, published statuses, provider automation."""

@@ -1,0 +1,155 @@
+"""The provider automation alert worker: which providers breach their guardrails while nobody has followed up."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from reporting.alerts import digests, outbox, slack
+from reporting.feeds import FEEDS
+from reporting.feeds.shapes import iso
+from reporting.insights.fetching import FetchError, fetch_json
+from reporting.insights.workflow import workflow_activity
+from reporting.models import AutomationRun, GuardrailFollowUp
+from telemetry.models import GuardrailWorkflowEvent
+
+WATCHED = timedelta(hours=24)
+#: How bad each guardrail status is; the others alert nobody.
+SEVERITIES = {"breached": "critical", "warning": "warning"}
+_PATIENCE_SECONDS = 10.0
+_MOST_LINES = 20
+
+
+class BrokenSummary(Exception):
+    """The workflow summary cannot be read; the message names the setting and what went wrong."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL: {problem}.")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A provider whose newest guardrail status nobody has followed up."""
+
+    provider_id: str
+    provider_name: str | None
+    status: str
+    platform_slug: str | None
+    occurred_at: datetime
+
+    @property
+    def severity(self) -> str:
+        """``critical`` or ``warning``."""
+        return SEVERITIES[self.status]
+
+    def as_json(self) -> dict[str, Any]:
+        """The alert as it leaves the system."""
+        return {
+            "providerId": self.provider_id,
+            "providerName": self.provider_name,
+            "severity": self.severity,
+            "guardrailStatus": self.status,
+            "platformSlug": self.platform_slug,
+            "occurredAt": iso(self.occurred_at),
+        }
+
+
+def run(now: datetime | None = None) -> AutomationRun:
+    """Look for alerts, tell Slack of them, and keep what was seen.
+
+    A workflow summary that cannot be read is noted in the run's metadata and stops nothing.
+
+    Args:
+        now: the end of the 24 hours that are looked at; this moment when not given.
+    """
+    ran_at = now or timezone.now()
+    statuses = latest_statuses(ran_at)
+    alerts = unanswered(statuses)
+    metadata = {"alertsDigest": [alert.as_json() for alert in alerts], **_workflow_telemetry()}
+    with transaction.atomic():
+        kept = AutomationRun.objects.create(ran_at=ran_at, summary=_summary(alerts, len(statuses)), metadata=metadata)
+        if alerts:
+            outbox.put(f"automation:{kept.pk}", outbox.Webhook.AUTOMATION, _digest(alerts))
+    return kept
+
+
+def latest_statuses(now: datetime) -> list[Alert]:
+    """The newest guardrail status of each provider in the 24 hours before ``now``, whatever it says."""
+    rows = GuardrailWorkflowEvent.objects.latest_statuses(now - WATCHED, now)
+    fields = ("provider_id", "provider_name", "guardrail_status", "guardrail_platform_slug", "recorded_at")
+    return [Alert(*values) for values in rows.values_list(*fields)]
+
+
+def unanswered(statuses: Collection[Alert]) -> list[Alert]:
+    """Those of ``statuses`` that alert and no follow-up came after; critical ones first, of equals the newest."""
+    alerts = [status for status in statuses if status.status in SEVERITIES]
+    answers = GuardrailFollowUp.objects.filter(provider_id__in=[alert.provider_id for alert in alerts])
+    answered = dict(answers.values_list("provider_id").annotate(newest=Max("created_at")))
+    left = [alert for alert in alerts if answered.get(alert.provider_id, alert.occurred_at) <= alert.occurred_at]
+    return sorted(left, key=lambda alert: (alert.severity == "critical", alert.occurred_at), reverse=True)
+
+
+def _summary(alerts: list[Alert], providers: int) -> dict[str, int]:
+    critical = sum(alert.severity == "critical" for alert in alerts)
+    return {
+        "totalAlerts": len(alerts),
+        "critical": critical,
+        "warning": len(alerts) - critical,
+        "providers": providers,
+    }
+
+
+def _digest(alerts: list[Alert]) -> str:
+    critical = sum(alert.severity == "critical" for alert in alerts)
+    head = f"*Provider guardrails*: {critical} critical, {len(alerts) - critical} warning, not followed up"
+    more = [f"… and {len(alerts) - _MOST_LINES} more."] if len(alerts) > _MOST_LINES else []
+    return "\n".join([head, *map(_digest_line, alerts[:_MOST_LINES]), *more])
+
+
+def _digest_line(alert: Alert) -> str:
+    provider = digests.provider_link(alert.provider_id, alert.provider_name or alert.provider_id)
+    platform = f" on {slack.one_line(alert.platform_slug)}" if alert.platform_slug else ""
+    return f"• {alert.severity}: {provider} {alert.status}{platform} at {alert.occurred_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _workflow_telemetry() -> dict[str, Any]:
+    """The workflow summary, and where it cannot be read why not."""
+    url = settings.GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL
+    if not url:
+        window = FEEDS["guardrail_workflow"].window or 0
+        return {"workflowTelemetry": workflow_activity(window).summary()}
+    try:
+        return {"workflowTelemetry": fetch_summary(url)}
+    except BrokenSummary as error:
+        return {"workflowTelemetry": None, "workflowTelemetryError": str(error)}
+
+
+def fetch_summary(url: str) -> dict[str, Any]:
+    """Read a workflow summary over HTTP.
+
+    The API key goes along to this installation's own origin alone.
+
+    Raises:
+        BrokenSummary: nothing answers in time, or the answer is no JSON object of at most 1 MiB that can be stored.
+    """
+    try:
+        return fetch_json(url, _PATIENCE_SECONDS, _api_key_for(url))
+    except FetchError as error:
+        raise BrokenSummary(str(error)) from error
+
+
+def _api_key_for(url: str) -> dict[str, str]:
+    keys = settings.CHECKOUT_API_KEYS
+    return {"X-API-Key": keys[0]} if keys and _origin(url) == _origin(settings.PUBLIC_BASE_URL) else {}
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port as the client that sends the request reads them; it leaves a scheme's own port out."""
+    parts = httpx.URL(url)
+    return parts.scheme, parts.host, parts.port

@@ -1,0 +1,172 @@
+"""The statuses that the desk holds against the database: read by URL, or those that this installation wrote.
+
+A URL may be slow or broken. All of them are read at once, within one time for all, and what went wrong becomes a
+sentence for the page.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from rest_framework import serializers
+from rest_framework.settings import api_settings
+
+from reporting.feeds import FEEDS
+from reporting.insights.fetching import FetchError, fetch_json
+from reporting.models import ExportRun
+
+#: The time that a page waits for all of the URLs together.
+PATIENCE_SECONDS = 2.0
+_KEPT, _FAILURE_KEPT = timedelta(seconds=30), timedelta(seconds=10)
+# A URL that answers drop by drop keeps its thread for longer than a page waits; it is not asked again meanwhile.
+_readers = ThreadPoolExecutor(max_workers=3, thread_name_prefix="published-status")
+_under_way: dict[str, "Future[dict[str, Any]]"] = {}
+
+
+class _QuickOrderMetrics(serializers.Serializer[Any]):
+    startCount = serializers.IntegerField(min_value=0)
+    abortCount = serializers.IntegerField(min_value=0)
+    completeCount = serializers.IntegerField(min_value=0)
+    completionRate = serializers.FloatField(allow_null=True, min_value=0)
+
+
+class _Action(serializers.Serializer[Any]):
+    action = serializers.CharField()
+    count = serializers.IntegerField(min_value=0)
+
+
+class _WorkflowMetrics(serializers.Serializer[Any]):
+    actionCounts = _Action(many=True)
+    attachmentTotals = serializers.DictField(child=serializers.IntegerField(min_value=0))
+    providerActivity = serializers.ListField(child=serializers.DictField())
+
+
+class _Mirror(serializers.Serializer[Any]):
+    syncedAt = serializers.DateTimeField()
+    events = serializers.IntegerField(min_value=0)
+    downloadUrl = serializers.CharField(allow_blank=True)
+    workflowUrl = serializers.CharField(allow_blank=True)
+
+
+class _QuickOrderStatus(_Mirror):
+    metrics = _QuickOrderMetrics()
+
+
+class _WorkflowStatus(_Mirror):
+    metrics = _WorkflowMetrics()
+
+
+class _CheckpointStatus(serializers.Serializer[Any]):
+    cursor = serializers.DateTimeField()
+    rows = serializers.IntegerField(min_value=0)
+    updatedAt = serializers.DateTimeField(required=False)
+    downloadUrl = serializers.CharField(required=False, allow_blank=True)
+    workflowUrl = serializers.CharField(required=False, allow_blank=True)
+
+
+_SHAPES: dict[str, type[serializers.Serializer[Any]]] = {
+    "quick_order": _QuickOrderStatus,
+    "guardrail_workflow": _WorkflowStatus,
+    "guardrail_followups": _CheckpointStatus,
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """The status of a feed's export.
+
+    Attributes:
+        setting: the setting that can name a URL for it.
+        status: the status with its values in their types; None where there is none.
+        run: the run of this installation that wrote it; None for one that was read by URL.
+        problem: a sentence on why the status cannot be read; empty otherwise.
+    """
+
+    setting: str
+    status: dict[str, Any] | None = None
+    run: ExportRun | None = None
+    problem: str = ""
+
+    @property
+    def download_url(self) -> str:
+        """Where the object can be downloaded, if that is a web address."""
+        return self._web_address("downloadUrl")
+
+    @property
+    def workflow_url(self) -> str:
+        """Where the workflow is shown, if that is a web address."""
+        return self._web_address("workflowUrl")
+
+    def _web_address(self, name: str) -> str:
+        url = str((self.status or {}).get(name, ""))
+        return url if url.startswith(("https://", "http://")) else ""
+
+
+def statuses() -> dict[str, Published]:
+    """The status of every feed that has one, by the feed's key, within ``PATIENCE_SECONDS`` and by one query."""
+    remote = _by_url({feed: url for feed, url in settings.STATUS_URLS.items() if url})
+    runs = {run.feed: run for run in ExportRun.objects.newest_artifact_of_each_feed()}
+    return {feed: remote.get(feed) or _own(feed, runs.get(feed)) for feed in _SHAPES}
+
+
+def _own(feed: str, run: ExportRun | None) -> Published:
+    document = (run.checkpoint_after if FEEDS[feed].window is None else run.status) if run else None
+    published = _checked(feed, document) if document else Published(_setting(feed))
+    return Published(published.setting, published.status, run, published.problem)
+
+
+def _by_url(urls: dict[str, str]) -> dict[str, Published]:
+    found = {feed: cache.get(_cache_key(feed)) for feed in urls}
+    asked = {feed: _ask(feed, url) for feed, url in urls.items() if found[feed] is None}
+    wait(asked.values(), timeout=PATIENCE_SECONDS)
+    for feed, future in asked.items():
+        found[feed] = _answer(feed, future)
+        kept = _FAILURE_KEPT if found[feed].problem else _KEPT
+        cache.set(_cache_key(feed), found[feed], kept.total_seconds())
+    return found
+
+
+def _ask(feed: str, url: str) -> "Future[dict[str, Any]]":
+    under_way = _under_way.get(feed)
+    if under_way is None or under_way.done():
+        under_way = _under_way[feed] = _readers.submit(fetch_json, url, PATIENCE_SECONDS)
+    return under_way
+
+
+def _answer(feed: str, future: "Future[dict[str, Any]]") -> Published:
+    if not future.done():
+        return Published(_setting(feed), problem=f"{_setting(feed)}: no answer within {PATIENCE_SECONDS:.0f} s.")
+    try:
+        return _checked(feed, future.result())
+    except FetchError as error:
+        return Published(_setting(feed), problem=f"{_setting(feed)}: {error}.")
+
+
+def _checked(feed: str, document: dict[str, Any]) -> Published:
+    shape = _SHAPES[feed](data=document)
+    if shape.is_valid():
+        return Published(_setting(feed), shape.validated_data)
+    return Published(_setting(feed), problem=f"{_setting(feed)}: the status is not what it should be; {_first(shape)}")
+
+
+def _first(shape: serializers.Serializer[Any]) -> str:
+    """The first thing that is wrong, with the path to it."""
+    path: list[str] = []
+    problem: Any = shape.errors
+    while isinstance(problem, dict | list) and problem:
+        name = next(iter(problem)) if isinstance(problem, dict) else next(i for i, item in enumerate(problem) if item)
+        if isinstance(name, str) and name != api_settings.NON_FIELD_ERRORS_KEY:
+            path.append(name)
+        problem = problem[name]
+    return f"{'.'.join(path)}: {problem}"
+
+
+def _setting(feed: str) -> str:
+    return f"{FEEDS[feed].setting_prefix}_STATUS_URL"
+
+
+def _cache_key(feed: str) -> str:
+    return f"published-status:{feed}"

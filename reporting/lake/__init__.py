@@ -1,0 +1,1 @@
+"""The lake: storage by URI, and the objects in it with their manifests."""

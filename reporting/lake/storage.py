@@ -1,0 +1,251 @@
+"""Files of the lake, addressed by URI: ``file://`` and ``s3://`` behind Django's storages.
+
+A write is all or nothing on both: S3 shows an object when it is complete, and a file is renamed into place after it
+was written and synced.
+"""
+
+import mimetypes
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.core import signing
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage
+from django.urls import reverse
+from storages.backends.s3 import S3Storage
+
+mimetypes.add_type("application/x-ndjson", ".ndjson")
+_CHUNK_BYTES = 65_536
+# Who may enter the lake's folder is decided at the folder; its files are for readers of other accounts too.
+_FILE_MODE = 0o644
+_TOKEN_SALT = "reporting.lake.storage"
+
+
+class LakeError(OSError):
+    """The lake could not be read or written; the message says where and why, without credentials."""
+
+
+class NotThere(LakeError):
+    """There is nothing at a URI; whether it can be reached is not in doubt."""
+
+
+class AtomicFileStorage(FileSystemStorage):
+    """A file storage on which a reader sees the old content or the new, and nothing between."""
+
+    def _save(self, name: str, content: "File[bytes]") -> str:
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for chunk in content.chunks():
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(unfinished, _FILE_MODE)
+            os.replace(unfinished, target)
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+        return name
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Keep the name: what replaces a status is meant to, and every other key is unique."""
+        return name
+
+
+class ObjectStorage(S3Storage):
+    """An object storage that serves what was written, byte for byte.
+
+    By default a name that ends with ``.gz`` gets a content encoding, and HTTP clients decompress on the way what no
+    longer matches the object's receipt then.
+    """
+
+    def get_object_parameters(self, name: str) -> dict[str, str]:
+        """Name the content's type, and no encoding."""
+        content_type, encoding = mimetypes.guess_type(name)
+        fitting = "application/gzip" if encoding == "gzip" else content_type
+        return {"ContentType": fitting or "application/octet-stream"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a URI points to."""
+
+    uri: str
+    storage: Storage
+    name: str
+
+
+def place(uri: str) -> Place:
+    """Resolve a ``file://`` or ``s3://`` URI, as the settings allow them."""
+    parts = urlsplit(uri)
+    name = unquote(parts.path).lstrip("/")
+    return Place(uri, _bucket(parts.netloc) if parts.scheme == "s3" else AtomicFileStorage(location="/"), name)
+
+
+@cache
+def _bucket(name: str) -> ObjectStorage:
+    return ObjectStorage(
+        bucket_name=name,
+        region_name=settings.AWS_REGION,
+        endpoint_url=settings.AWS_S3_ENDPOINT_URL,
+        addressing_style="path" if settings.AWS_S3_ENDPOINT_URL else "auto",
+        signature_version="s3v4",
+        file_overwrite=True,
+        client_config=Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"max_attempts": 4, "mode": "standard"},
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if settings.AWS_S3_ENDPOINT_URL else "auto"},
+        ),
+    )
+
+
+def key_of(uri: str, root_uri: str) -> str:
+    """The key of an object: in its bucket, or below the lake's root on a disk."""
+    parts = urlsplit(uri)
+    return parts.path.lstrip("/") if parts.scheme == "s3" else uri.removeprefix(f"{root_uri}/")
+
+
+def write(uri: str, content: IO[bytes] | bytes) -> None:
+    """Write ``content`` to ``uri`` at once, replacing what was there.
+
+    Raises:
+        LakeError: it could not be written; what was there before is untouched.
+    """
+    target = place(uri)
+    file: File[bytes] = ContentFile(content) if isinstance(content, bytes) else File(content)
+    try:
+        target.storage.save(target.name, file)
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise LakeError(f"cannot write {uri}: {_reason(error)}") from error
+
+
+def read(uri: str) -> Iterator[bytes]:
+    """Open ``uri`` and return its content in chunks; an error to open it shows at once, before the first chunk.
+
+    Raises:
+        NotThere: there is nothing at ``uri``.
+        LakeError: it cannot be read.
+    """
+    try:
+        stream = _open(place(uri))
+    except (BotoCoreError, ClientError, OSError) as error:
+        kind = NotThere if _is_missing(error) else LakeError
+        raise kind(f"cannot read {uri}: {_reason(error)}") from error
+    return _chunks(uri, stream)
+
+
+def _is_missing(error: Exception) -> bool:
+    if isinstance(error, ClientError):
+        # A bucket that does not exist is a mistake in the settings, and has a code of its own.
+        return error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}
+    return isinstance(error, FileNotFoundError)
+
+
+def _open(source: Place) -> Any:
+    if isinstance(source.storage, S3Storage):
+        # S3Storage.open would fetch the whole object before it gives the first byte.
+        return source.storage.bucket.Object(source.name).get()["Body"]
+    return source.storage.open(source.name)
+
+
+def _chunks(uri: str, stream: Any) -> Iterator[bytes]:
+    try:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk
+    except (BotoCoreError, OSError) as error:
+        raise LakeError(f"cannot read {uri} to its end: {_reason(error)}") from error
+    finally:
+        stream.close()
+
+
+def listing(folder_uri: str) -> Iterator[str]:
+    """The URIs of everything below a folder, in the order of their keys on S3, streamed.
+
+    Args:
+        folder_uri: the folder; one that is not there holds nothing.
+
+    Raises:
+        LakeError: the folder cannot be listed.
+    """
+    folder_uri = folder_uri.rstrip("/")
+    source = place(folder_uri)
+    names = _keys if isinstance(source.storage, S3Storage) else _paths
+    try:
+        for name in names(source):
+            yield f"{folder_uri}/{quote(name, safe='/=')}"
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise LakeError(f"cannot list {folder_uri}: {_reason(error)}") from error
+
+
+def _keys(folder: Place) -> Iterator[str]:
+    prefix = f"{folder.name}/" if folder.name else ""
+    for item in folder.storage.bucket.objects.filter(Prefix=prefix):  # type: ignore[attr-defined]
+        yield item.key.removeprefix(prefix)
+
+
+def _paths(folder: Place) -> Iterator[str]:
+    root = folder.storage.path(folder.name)
+
+    def explain(error: OSError) -> None:
+        if not (error.filename == root and isinstance(error, FileNotFoundError)):
+            raise error
+
+    for directory, folders, files in os.walk(root, onerror=explain):
+        folders.sort()
+        for name in sorted(files):
+            yield Path(directory, name).relative_to(root).as_posix()
+
+
+def download_url(uri: str) -> str:
+    """A URL under which anyone who has it can download ``uri`` until ``EXPORT_URL_EXPIRY_SECONDS`` have passed."""
+    source = place(uri)
+    if isinstance(source.storage, S3Storage):
+        return str(source.storage.url(source.name, expire=int(settings.EXPORT_URL_EXPIRY.total_seconds())))
+    token = signing.dumps(uri, salt=_TOKEN_SALT)
+    return f"{settings.PUBLIC_BASE_URL}{reverse('lake-file', args=[token])}"
+
+
+def uri_of_token(token: str) -> str:
+    """The URI that a token of :func:`download_url` stands for.
+
+    Raises:
+        django.core.signing.SignatureExpired: the token is too old.
+        django.core.signing.BadSignature: it is not one of ours.
+    """
+    return str(signing.loads(token, salt=_TOKEN_SALT, max_age=settings.EXPORT_URL_EXPIRY))
+
+
+def check() -> None:
+    """Write and read a small file at ``LAKE_URI``.
+
+    Raises:
+        LakeError: the lake cannot be used.
+    """
+    uri = f"{settings.LAKE_URI}/.readiness"
+    write(uri, BytesIO(b"ready\n"))
+    if b"".join(read(uri)) != b"ready\n":
+        raise LakeError(f"cannot read back what was written to {settings.LAKE_URI}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        details = error.response.get("Error", {})
+        return f"{details.get('Code', 'error')} ({details.get('Message', 'no message')})"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return type(error).__name__

@@ -1,0 +1,120 @@
+"""Recording of guardrail follow-ups: the only place that writes them and the providers' states."""
+
+import uuid
+from contextlib import nullcontext
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from psycopg import sql
+
+from reporting.accounting import ledger
+from reporting.alerts import digests
+from reporting.feeds import FEEDS
+from reporting.feeds.shapes import Row, iso, wire
+from reporting.models import AuditEntry, GuardrailFollowUp, ProviderGuardrailStatus
+from reporting.recording import idempotency
+from smplat.lib import prepared
+from telemetry.models import IntakeTally
+
+FEED = FEEDS["guardrail_followups"]
+_FROM_THE_SERVER = frozenset({FEED.key_column, FEED.time_column})
+#: The columns that a request fills.
+GIVEN_COLUMNS = tuple(column for column in FEED.columns if column.name not in _FROM_THE_SERVER)
+_PAUSES = {GuardrailFollowUp.Action.PAUSE.value: True, GuardrailFollowUp.Action.RESUME.value: False}
+
+# The upsert locks the provider's row, made on first sight, before it computes what it sets. So racing follow-ups of a
+# provider take turns, each gets a time after the one before whatever the clock does, and the last one's state stays.
+# One statement spares the round trips in which others would wait for the lock.
+_RECORD = (
+    sql.SQL(
+        """
+    WITH provider AS (
+        INSERT INTO {states} AS known
+            (provider_id, provider_name, is_paused, last_action, updated_at, last_follow_up_id)
+        VALUES (%(provider_id)s, %(provider_name)s, coalesce(%(pauses)s, false), %(action)s, clock_timestamp(),
+            %(follow_up_id)s)
+        ON CONFLICT (provider_id) DO UPDATE SET
+            provider_name = coalesce(excluded.provider_name, known.provider_name),
+            is_paused = coalesce(%(pauses)s, known.is_paused),
+            last_action = excluded.last_action,
+            updated_at = greatest(clock_timestamp(), known.updated_at + interval '1 microsecond'),
+            last_follow_up_id = excluded.last_follow_up_id
+        RETURNING *
+    ), follow_up AS (
+        INSERT INTO {follow_ups} (follow_up_id, created_at, {columns})
+        SELECT %(follow_up_id)s::uuid, provider.updated_at, {values} FROM provider
+        RETURNING 1
+    ), tally AS (
+        INSERT INTO {tallies} (line, received, accepted, duplicates, ignored, rejected)
+        SELECT {line}, 1, count(*), 0, 0, 0 FROM follow_up
+    )
+    SELECT provider_name, is_paused, updated_at FROM provider
+    """
+    )
+    .format(
+        states=sql.Identifier(ProviderGuardrailStatus._meta.db_table),
+        follow_ups=sql.Identifier(GuardrailFollowUp._meta.db_table),
+        tallies=sql.Identifier(IntakeTally._meta.db_table),
+        line=sql.Literal(GuardrailFollowUp._meta.label),
+        columns=sql.SQL(", ").join([sql.Identifier(column.name) for column in GIVEN_COLUMNS]),
+        values=sql.SQL(", ").join([sql.Placeholder(column.name) for column in GIVEN_COLUMNS]),
+    )
+    .as_bytes(None)
+)
+
+
+def record(values: Row, key: str | None = None, operator: User | None = None) -> Row:
+    """Record a follow-up, bring the provider's state up to date, and queue its digest for Slack.
+
+    Args:
+        values: the row's values by the names of :data:`GIVEN_COLUMNS`.
+        key: the caller's idempotency key; a repetition records nothing and gets the first answer.
+        operator: who did it, for the audit log; None for a machine.
+
+    Returns:
+        ``entry`` and ``status`` in wire shape.
+
+    Raises:
+        reporting.recording.idempotency.KeyReused: ``key`` came before with other values.
+    """
+    # The follow-up is one statement, and so a transaction by itself; what goes with it needs one around both.
+    has_company = key is not None or operator is not None or settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK
+    follow_up_id = uuid.uuid4()
+    with transaction.atomic() if has_company else nullcontext():
+        answer = idempotency.once(key, values, lambda: _record(follow_up_id, values, operator))
+        if answer["entry"]["followUpId"] != str(follow_up_id):
+            ledger.note(GuardrailFollowUp, received=1, accepted=0, duplicates=1)
+    return answer
+
+
+def _record(follow_up_id: uuid.UUID, values: Row, operator: User | None) -> Row:
+    parameters = {**values, "follow_up_id": follow_up_id, "pauses": _PAUSES.get(values["action"])}
+    provider_name, is_paused, created_at = prepared.execute(_RECORD, parameters)
+    # In the same transaction: a committed follow-up always has its digest, with the state that it brought about.
+    digests.queue_followup(follow_up_id)
+    if operator is not None:
+        details = {"followUpId": str(follow_up_id), "action": values["action"]}
+        AuditEntry.objects.record(operator, AuditEntry.Action.RECORD_FOLLOWUP, values["provider_id"], **details)
+    status = ProviderGuardrailStatus(
+        provider_id=values["provider_id"],
+        provider_name=provider_name,
+        is_paused=is_paused,
+        last_action=values["action"],
+        updated_at=created_at,
+        last_follow_up_id=follow_up_id,
+    )
+    entry = wire(FEED, {**values, "follow_up_id": follow_up_id, "created_at": created_at})
+    return {"entry": entry, "status": status_wire(status)}
+
+
+def status_wire(status: ProviderGuardrailStatus) -> Row:
+    """A provider's state in wire shape."""
+    return {
+        "providerId": status.provider_id,
+        "providerName": status.provider_name,
+        "isPaused": status.is_paused,
+        "lastAction": status.last_action,
+        "updatedAt": iso(status.updated_at) if status.updated_at else None,
+        "lastFollowUpId": str(status.last_follow_up_id) if status.last_follow_up_id else None,
+    }

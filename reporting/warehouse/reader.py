@@ -1,0 +1,135 @@
+"""Lines of an object as rows of the warehouse: :func:`reporting.feeds.from_wire.warehouse_row`, with a short cut.
+
+The short cut takes a row whose every value is spelled as the exporters spell it, and hands any other row to
+``warehouse_row``, which decides what is refused and why. It halves the time of a load.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from reporting.feeds import Column, ColumnType, Feed
+from reporting.feeds.from_wire import Unmappable, warehouse_row
+from reporting.feeds.shapes import Row, model_of
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TIME = re.compile(r"(?:19[7-9]|2[01][0-9])[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_Reader = Callable[[Row], Any]
+SHAPES = ("wire", "warehouse")
+
+
+class _Unusual(Exception):
+    """A value is not spelled as the exporters spell it, so the short cut does not decide about its row."""
+
+
+class Reader:
+    """Reads the lines of one feed's objects in one shape."""
+
+    def __init__(self, feed: Feed, shape: str) -> None:
+        """Make a reader.
+
+        Args:
+            feed: the feed of the rows.
+            shape: the shape of the lines, ``wire`` or ``warehouse``.
+        """
+        self._feed = feed if shape == "wire" else _flat(feed)
+        self._cells = [(column.name, _cell(self._feed, column)) for column in self._feed.columns]
+
+    def row(self, line: bytes) -> Row:
+        """One line as a row in warehouse shape, in the order of the columns.
+
+        Raises:
+            reporting.feeds.from_wire.Unmappable: the line is not JSON, or a value does not fit its column.
+        """
+        try:
+            parsed = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise Unmappable("row", "Must be JSON.") from error
+        try:
+            return {name: read(parsed) for name, read in self._cells}
+        except (_Unusual, AttributeError, TypeError, ValueError):
+            return warehouse_row(self._feed, parsed, "row")
+
+
+def _flat(feed: Feed) -> Feed:
+    """The feed with the columns' names as its wire paths, which is what the warehouse shape is."""
+    return replace(feed, columns=tuple(replace(column, wire=(column.name,)) for column in feed.columns))
+
+
+def _cell(feed: Feed, column: Column) -> _Reader:
+    check = _text(feed, column) if column.type is ColumnType.TEXT else _CHECKS[column.type]
+    paths = [path.split(".") for path in column.wire]
+    if len(paths) == 1 and len(paths[0]) == 1:
+        return _plain(paths[0][0], check, column.nullable)
+    return _nested(paths, check, column.nullable)
+
+
+def _plain(name: str, check: Callable[[Any], Any], nullable: bool) -> _Reader:
+    def read(row: Row) -> Any:
+        value = row.get(name)
+        if value is None and nullable:
+            return None
+        return check(value)
+
+    return read
+
+
+def _nested(paths: list[list[str]], check: Callable[[Any], Any], nullable: bool) -> _Reader:
+    def read(row: Row) -> Any:
+        for path in paths:
+            value: Any = row
+            for name in path:
+                value = None if value is None else value.get(name)
+            if value is not None:
+                return check(value)
+        return None if nullable else check(None)
+
+    return read
+
+
+def _text(feed: Feed, column: Column) -> Callable[[Any], str]:
+    most = model_of(feed)._meta.get_field(column.name).max_length or float("inf")  # type: ignore[union-attr]
+
+    def check(value: Any) -> str:
+        if type(value) is str and len(value) <= most:
+            return value
+        raise _Unusual
+
+    return check
+
+
+def _uuid(value: Any) -> str:
+    if _UUID.fullmatch(value):
+        return str(value)
+    raise _Unusual
+
+
+def _time(value: Any) -> str:
+    if _TIME.fullmatch(value):
+        datetime.fromisoformat(value)
+        return str(value)
+    raise _Unusual
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is bool:
+        return value
+    raise _Unusual
+
+
+def _json(value: Any) -> Any:
+    if value is None:
+        raise _Unusual
+    return value
+
+
+_CHECKS: dict[ColumnType, Callable[[Any], Any]] = {
+    ColumnType.UUID: _uuid,
+    ColumnType.TIMESTAMP: _time,
+    ColumnType.BOOLEAN: _flag,
+    ColumnType.JSON: _json,
+}

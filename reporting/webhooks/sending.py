@@ -1,0 +1,156 @@
+"""Messages by the Standard Webhooks scheme: signing, sending with bounded retries, and verifying.
+
+Source: the specification of Standard Webhooks, version 1.0.0 (headers, signature scheme, retries and the meaning of
+answers). Messages and secrets are its symmetric kind: HMAC-SHA256, secrets that start with ``whsec_``.
+"""
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote, urlsplit
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from reporting.webhooks.signing import signed_headers
+
+logger = logging.getLogger(__name__)
+ATTEMPTS = 5
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+#: A longer wait than this would hold up the next run; that one comes back anyway.
+LONGEST_RETRY_AFTER = timedelta(seconds=120)
+_LONGEST_BACKOFF_SECONDS = 30.0
+_LONGEST_EXCERPT = 200
+_MOST_BYTES_READ = 4_096
+# Parts of a URL that are at least as long may be secrets.
+_SHORTEST_SECRET = 8
+
+
+class NotTaken(RuntimeError):
+    """The receiver did not take a message; the text ends a sentence that starts with the receiver's name."""
+
+
+class TryAgain(NotTaken):
+    """The receiver did not take a message, but may take it later."""
+
+    def __init__(self, problem: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(problem)
+        self.retry_after = retry_after
+
+
+class Gone(NotTaken):
+    """The receiver wants no message any more."""
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where messages go.
+
+    Attributes:
+        url: the address; it may carry a secret, and is never logged.
+        secrets: the secrets to sign with.
+        client: sends the requests; it follows no redirects.
+        sleep: waits a number of seconds between two attempts.
+    """
+
+    url: str = field(repr=False)
+    secrets: Sequence[str] = field(repr=False)
+    client: httpx.Client
+    sleep: Callable[[float], None] = time.sleep
+
+    def send(self, body: bytes) -> None:
+        """Send a message, again where the receiver cannot be reached, is overloaded (429) or broken (5xx).
+
+        Raises:
+            NotTaken: the receiver did not take it.
+            Gone: it never will (410).
+        """
+        retrying = Retrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_wait,
+            retry=retry_if_exception_type(TryAgain),
+            sleep=self.sleep,
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        try:
+            retrying(self._attempt, body)
+        except TryAgain as error:
+            raise NotTaken(f"{error}, the last of {ATTEMPTS} attempts") from error
+
+    def _attempt(self, body: bytes) -> None:
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        # The time of the attempt is signed, since receivers refuse what is older than five minutes.
+        headers |= signed_headers(body, self.secrets, datetime.now(UTC))
+        try:
+            with self.client.stream("POST", self.url, content=body, headers=headers) as response:
+                excerpt = _beginning(response)
+        except httpx.TransportError as error:
+            raise TryAgain(f"could not be reached ({type(error).__name__})") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NotTaken(f"cannot be used ({type(error).__name__})") from error
+        _judge(response, _without_secrets(excerpt, self.url)[:_LONGEST_EXCERPT])
+
+
+def _beginning(response: httpx.Response) -> str:
+    """The first bytes of the answer as one line; the rest, however long, is not read."""
+    content = b""
+    for chunk in response.iter_raw():
+        content += chunk
+        if len(content) >= _MOST_BYTES_READ:
+            break
+    text = content[:_MOST_BYTES_READ].decode(errors="replace")
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def _without_secrets(text: str, url: str) -> str:
+    """``text`` without any part of ``url`` that may be a secret; some receivers repeat the address in their errors."""
+    parts = urlsplit(url)
+    pieces = re.split(r"[/?&=:@#]", f"{parts.path}?{parts.query}#{parts.fragment}@{parts.netloc.rpartition('@')[0]}")
+    for piece in sorted({*pieces, *map(unquote, pieces)}, key=len, reverse=True):
+        if len(piece) >= _SHORTEST_SECRET:
+            text = text.replace(piece, "…")
+    return text
+
+
+def _judge(response: httpx.Response, excerpt: str) -> None:
+    if response.is_success:
+        return
+    status = response.status_code
+    answer = f"answered {status}{f': {excerpt}' if excerpt else ''}"
+    if status == httpx.codes.GONE:
+        raise Gone(answer)
+    if response.is_server_error or status == httpx.codes.TOO_MANY_REQUESTS:
+        raise TryAgain(answer, _retry_after(response.headers.get("Retry-After", "")))
+    if response.is_redirect:
+        raise NotTaken(f"answered {status}, and redirects are not followed; set the final address")
+    raise NotTaken(answer)
+
+
+def _retry_after(given: str) -> timedelta | None:
+    """How long the receiver asks to be left alone, in seconds or until a date; None where it does not say."""
+    if re.fullmatch(r"[0-9]{1,9}", given):
+        return min(timedelta(seconds=int(given)), LONGEST_RETRY_AFTER)
+    try:
+        wait = parsedate_to_datetime(given).astimezone(UTC) - datetime.now(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(wait, timedelta()), LONGEST_RETRY_AFTER)
+
+
+def _wait(state: RetryCallState) -> float:
+    """The seconds until the next attempt: what the receiver asks for, else 1, 2, 4, … and up to one more by chance."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, TryAgain) and error.retry_after is not None:
+        return error.retry_after.total_seconds()
+    return min(2.0 ** (state.attempt_number - 1), _LONGEST_BACKOFF_SECONDS) + random.random()
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    logger.warning("A webhook %s; next attempt in %.0f s", error, state.upcoming_sleep)

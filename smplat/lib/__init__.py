@@ -1,0 +1,1 @@
+"""What the applications import of the project; it imports none of them."""

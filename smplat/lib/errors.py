@@ -1,0 +1,75 @@
+"""Answers to requests that fail before or outside of a view: JSON for the API, a plain page for people."""
+
+import logging
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from rest_framework import status
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+logger = logging.getLogger(__name__)
+_TEXTS = {
+    400: ("Bad request", "The request could not be read."),
+    403: ("Not allowed", "Your account lacks the permission for this. Ask whoever manages the accounts."),
+    404: ("Not found", "There is nothing at this address."),
+    500: ("Something broke", "The error is in the server's log. Nothing that was confirmed is lost."),
+}
+
+
+class DatabaseAway(APIException):
+    """The database cannot be reached; the request may be repeated."""
+
+    status_code = 503
+    default_detail = "The database cannot be reached at the moment. Nothing was stored; please try again."
+    wait = 5
+
+
+def api_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an error of an API view as REST framework does, and a database that is away with a 503."""
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error("The database cannot be reached: %s", type(error).__name__)
+        error = DatabaseAway()
+    return exception_handler(error, context)
+
+
+def _answer(request: HttpRequest, status: int) -> HttpResponse:
+    title, text = _TEXTS[status]
+    if request.path.startswith(("/api/", "/lake/")):
+        return JsonResponse({"detail": text}, status=status)
+    return render(request, "error.html", {"title": title, "text": text}, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:
+    """Answer 400."""
+    return _answer(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Any) -> HttpResponse:
+    """Answer 403."""
+    return _answer(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Any) -> HttpResponse:
+    """Answer 404."""
+    return _answer(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 500."""
+    return _answer(request, 500)
+
+
+class TooLarge(APIException):
+    """The body has too many bytes or events."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+
+class Conflict(APIException):
+    """The request contradicts an earlier one."""
+
+    status_code = status.HTTP_409_CONFLICT

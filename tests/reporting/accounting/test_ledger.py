@@ -1,0 +1,298 @@
+"""The conservation ledger."""
+
+import threading
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from reporting import feeds
+from reporting.accounting import ledger, retention
+from reporting.feeds.checksums import id_number
+from reporting.models import Checkpoint, ExpiredDay, GuardrailFollowUp, RowTotal
+from reporting.recording import followups, segments
+from telemetry.intake import capture
+from telemetry.models import GuardrailWorkflowEvent, IntakeTally, IntakeTotal, QuickOrderEvent
+from tests.factories import quick_order_event
+
+BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
+EXPERIMENT = {
+    "slug": "spring",
+    "variant_key": "a",
+    "variant_name": None,
+    "is_control": False,
+    "status": "running",
+    "feature_flag_key": None,
+    "assignment_strategy": None,
+}
+FOLLOW_UP = {
+    "provider_id": "p",
+    "provider_name": None,
+    "action": "pause",
+    "notes": None,
+    "platform_context_id": None,
+    "platform_context_label": None,
+    "platform_context_handle": None,
+    "platform_context_type": None,
+    "conversion_cursor": None,
+    "conversion_href": None,
+}
+
+
+def captured(count: int) -> None:
+    capture([quick_order_event() for _ in range(count)], BOTH)
+
+
+def exported_up_to(index: int) -> None:
+    """Put the checkpoint behind the row of this index in the order of arrival."""
+    position = QuickOrderEvent.objects.order_by("position")[index].position
+    defaults = {"position": position, "cursor": timezone.now(), "rows": 1}
+    Checkpoint.objects.update_or_create(feed="quick_order", defaults=defaults)
+
+
+def rows() -> tuple[int, int, int, int]:
+    """Accepted, exported, pending and expired of the quick orders."""
+    entry = ledger.read()["quick_order"]
+    assert entry.intake_remainder == entry.rows_remainder == 0
+    return entry.accepted, entry.exported, entry.pending, entry.expired
+
+
+@pytest.mark.django_db
+class TestReading:
+    def test_it_is_the_same_before_the_fold_and_after(self):
+        captured(5)
+        exported_up_to(2)
+
+        before = ledger.read()
+        ledger.fold()
+
+        assert ledger.read() == before
+        assert rows() == (5, 3, 2, 0)
+        assert not IntakeTally.objects.exists()
+
+    def test_what_comes_after_a_fold_counts_too(self):
+        captured(2)
+        ledger.fold()
+        captured(3)
+
+        assert rows() == (5, 0, 5, 0)
+
+    def test_every_feed_has_a_line_and_events_of_no_feed_have_one(self):
+        capture([{"name": "other"}, 5], BOTH)
+
+        lines = ledger.read()
+
+        assert set(lines) == {*feeds.FEEDS, ""}
+        assert (lines[""].received, lines[""].ignored, lines[""].rejected, lines[""].intake_remainder) == (2, 1, 1, 0)
+
+    @pytest.mark.parametrize("is_folded", [False, True], ids=["a tally", "a total"])
+    def test_a_lost_counter_leaves_a_remainder(self, is_folded):
+        captured(4)
+        if is_folded:
+            ledger.fold()
+            IntakeTotal.objects.all().delete()
+        IntakeTally.objects.all().delete()
+
+        assert ledger.read()["quick_order"].rows_remainder == -4
+
+    def test_an_event_that_was_received_and_went_nowhere_leaves_a_remainder(self):
+        captured(2)
+        IntakeTally.objects.update(received=3)
+
+        assert ledger.read()["quick_order"].intake_remainder == 1
+
+    def test_a_row_that_was_lost_from_the_table_leaves_a_remainder(self):
+        captured(3)
+        QuickOrderEvent.objects.get(position=max(QuickOrderEvent.objects.newest_positions(1))).delete()
+
+        assert ledger.read()["quick_order"].rows_remainder == 1
+
+    def test_it_reads_what_was_not_folded_and_not_exported_alone(self):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO telemetry_quickorderevent (event_id, recorded_at, metadata, event, event_name)"
+                " SELECT gen_random_uuid(), now(), '{}', '{}', 'quick_order.start' FROM generate_series(1, 20000)"
+            )
+            cursor.execute("ANALYZE telemetry_quickorderevent")
+        exported_up_to(19_990)
+        ledger.fold()
+
+        with CaptureQueriesContext(connection) as queries:
+            entry = ledger.read()["quick_order"]
+
+        assert (entry.exported, entry.pending) == (19_991, 9)
+        assert len(queries) == 3
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {queries[-1]['sql']}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        assert "Seq Scan on telemetry_quickorderevent" not in plan
+
+
+@pytest.mark.django_db
+class TestTheFold:
+    def test_batches_add_up(self, monkeypatch):
+        # The sequence has passed other tests' positions, which are skipped in large batches.
+        ledger.fold()
+        monkeypatch.setattr(ledger, "_BATCH_POSITIONS", 2)
+        for _ in range(7):
+            captured(1)
+
+        ledger.fold()
+
+        assert RowTotal.objects.get(feed="quick_order").rows == 7
+        assert IntakeTotal.objects.get(line="telemetry.QuickOrderEvent").accepted == 7
+
+    def test_it_reads_what_is_new_alone(self):
+        captured(500)
+        ledger.fold()
+        captured(1)
+
+        folded = RowTotal.objects.get(feed="quick_order").position
+
+        with CaptureQueriesContext(connection) as queries:
+            ledger.fold()
+
+        counts = [query["sql"] for query in queries if "COUNT" in query["sql"] and "quickorder" in query["sql"]]
+        assert [f'"position" > {folded} ' in sql for sql in counts] == [True]
+        assert rows() == (501, 0, 501, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_two_folds_at_once_count_everything_once(self):
+        for _ in range(200):
+            captured(1)
+
+        def fold() -> None:
+            try:
+                ledger.fold()
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=fold) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert rows() == (200, 0, 200, 0)
+        assert RowTotal.objects.get(feed="quick_order").rows == 200
+
+    def test_a_row_that_is_committed_after_a_later_one_was_folded_counts(self, monkeypatch):
+        monkeypatch.setattr(ledger, "_PATIENCE", timedelta(0))
+        with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as late:
+            late.execute(
+                "INSERT INTO telemetry_quickorderevent (event_id, recorded_at, metadata, event, event_name)"
+                " VALUES (gen_random_uuid(), now(), '{}', '{}', 'quick_order.start')"
+            )
+            late.execute(
+                "INSERT INTO telemetry_intaketally (line, received, accepted, duplicates, ignored, rejected)"
+                " VALUES ('telemetry.QuickOrderEvent', 1, 1, 0, 0, 0)"
+            )
+            captured(1)
+            ledger.fold()
+            assert rows() == (1, 0, 1, 0)
+        ledger.fold()
+
+        assert rows() == (2, 0, 2, 0)
+        assert RowTotal.objects.get(feed="quick_order").rows == 2
+
+    def test_readers_never_see_a_remainder_while_writers_write(self):
+        ended = threading.Event()
+
+        def write() -> None:
+            try:
+                for _ in range(60):
+                    captured(3)
+                    with transaction.atomic():
+                        followups.record(FOLLOW_UP)
+                ended.set()
+            finally:
+                connection.close()
+
+        def fold() -> None:
+            try:
+                while not ended.is_set():
+                    ledger.fold()
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=write), threading.Thread(target=fold)]
+        for thread in threads:
+            thread.start()
+        left_over = {0}
+        while not ended.is_set():
+            left_over |= {entry.rows_remainder for entry in ledger.read().values()}
+            left_over |= {entry.intake_remainder for entry in ledger.read().values()}
+        for thread in threads:
+            thread.join()
+
+        assert left_over == {0}
+        assert rows()[0] == 180
+
+
+@pytest.mark.django_db
+class TestExpired:
+    @pytest.fixture
+    def old_events(self, monkeypatch):
+        """Six exported events, old enough to go but for the last, which the window shows."""
+        monkeypatch.setattr(retention, "WINDOW_FEEDS", (replace(feeds.FEEDS["quick_order"], window=1),))
+        capture([quick_order_event(recordedAt=f"2026-11-0{1 + day % 2}T23:59:59.9Z") for day in range(6)], BOTH)
+        QuickOrderEvent.objects.update(received_at=timezone.now() - timedelta(days=100))
+        exported_up_to(5)
+        return list(QuickOrderEvent.objects.order_by("position"))
+
+    @pytest.mark.parametrize("is_folded", [False, True], ids=["before the fold", "after the fold"])
+    def test_what_retention_prunes_is_expired(self, old_events, is_folded):
+        if is_folded:
+            ledger.fold()
+
+        assert retention.apply() == 5
+
+        assert rows() == (6, 1, 0, 5)
+        ledger.fold()
+        assert rows() == (6, 1, 0, 5)
+
+    def test_it_is_booked_by_day_with_the_ids(self, old_events):
+        retention.apply()
+
+        booked = {str(row.day): (row.rows, int(row.id_sum)) for row in ExpiredDay.objects.all()}
+        ids = [id_number(str(event.event_id)) for event in old_events]
+        assert booked == {"2026-11-01": (3, sum(ids[0:5:2])), "2026-11-02": (2, sum(ids[1:5:2]))}
+
+
+@pytest.mark.django_db
+class TestRecording:
+    def test_segments_that_repeat_in_a_request_are_duplicates(self):
+        segments.record(uuid.uuid4(), [EXPERIMENT, EXPERIMENT, {**EXPERIMENT, "variant_key": "b"}])
+
+        entry = ledger.read()["onboarding_segments"]
+
+        assert (entry.received, entry.accepted, entry.duplicates) == (3, 2, 1)
+        assert (entry.pending, entry.intake_remainder, entry.rows_remainder) == (2, 0, 0)
+
+    def test_a_repeated_follow_up_is_a_duplicate(self):
+        for _ in range(3):
+            followups.record(FOLLOW_UP, key="once")
+
+        entry = ledger.read()["guardrail_followups"]
+
+        assert (entry.received, entry.accepted, entry.duplicates) == (3, 1, 2)
+        assert (entry.pending, entry.rows_remainder) == (1, 0)
+
+    def test_a_follow_up_that_is_rolled_back_is_not_counted(self):
+        def fail() -> None:
+            with transaction.atomic():
+                followups.record(FOLLOW_UP)
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            fail()
+
+        assert ledger.read()["guardrail_followups"].received == 0
+        assert not GuardrailFollowUp.objects.exists()

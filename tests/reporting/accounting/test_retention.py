@@ -1,0 +1,88 @@
+"""Retention of telemetry and runs."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from reporting import feeds
+from reporting.accounting import retention
+from reporting.exports import runs
+from reporting.models import Checkpoint, ExportRun
+from telemetry.intake import capture
+from telemetry.models import QuickOrderEvent
+from tests.factories import quick_order_event
+
+OLD = timedelta(days=100)
+
+
+@pytest.fixture
+def six_old_events(monkeypatch, db):
+    """Six expired events under a window of two."""
+    from dataclasses import replace
+
+    narrow = replace(feeds.FEEDS["quick_order"], window=2)
+    monkeypatch.setattr(retention, "WINDOW_FEEDS", (narrow,))
+    monkeypatch.setattr(retention, "_BATCH", 2)
+    capture([quick_order_event() for _ in range(6)], (QuickOrderEvent,))
+    QuickOrderEvent.objects.update(received_at=timezone.now() - OLD)
+    return list(QuickOrderEvent.objects.order_by("position").values_list("position", flat=True))
+
+
+def move_checkpoint(position: int) -> None:
+    Checkpoint.objects.create(feed="quick_order", position=position, cursor=timezone.now(), rows=1)
+
+
+def left() -> list[int]:
+    return list(QuickOrderEvent.objects.order_by("position").values_list("position", flat=True))
+
+
+def test_nothing_goes_that_is_not_in_the_lake(six_old_events):
+    assert retention.apply() == 0
+
+    move_checkpoint(six_old_events[1])
+    assert retention.apply() == 2
+    assert left() == six_old_events[2:]
+
+
+def test_nothing_goes_that_the_window_shows(six_old_events):
+    move_checkpoint(six_old_events[-1])
+
+    assert retention.apply() == 4
+    assert left() == six_old_events[4:]
+
+
+def test_nothing_goes_before_its_time(six_old_events):
+    move_checkpoint(six_old_events[-1])
+    QuickOrderEvent.objects.filter(position__gte=six_old_events[3]).update(received_at=timezone.now())
+
+    retention.apply()
+
+    assert left() == six_old_events[3:]
+
+
+@pytest.mark.django_db
+def test_old_runs_go_but_the_newest_success_stays():
+    for state in ("succeeded", "succeeded", "failed"):
+        run = runs.request_run(feeds.FEEDS["quick_order"], ExportRun.Trigger.SCHEDULE)
+        ExportRun.objects.filter(pk=run.pk).update(state=state, created_at=timezone.now() - OLD)
+    newest = ExportRun.objects.newest_success_of_each_feed()[0]
+
+    retention.apply()
+
+    assert [run.pk for run in ExportRun.objects.all()] == [newest.pk]
+
+
+@pytest.mark.django_db
+def test_old_slack_messages_and_automation_runs_go():
+    from reporting.models import AutomationRun, SlackMessage
+
+    for key in ("old", "new"):
+        SlackMessage.objects.create(dedupe_key=key, webhook=SlackMessage.Webhook.FOLLOW_UPS, text="text")
+    AutomationRun.objects.create(ran_at=timezone.now() - OLD, summary={}, metadata={})
+    AutomationRun.objects.create(ran_at=timezone.now(), summary={}, metadata={})
+    SlackMessage.objects.filter(dedupe_key="old").update(created_at=timezone.now() - OLD)
+
+    retention.apply()
+
+    assert (SlackMessage.objects.get().dedupe_key, AutomationRun.objects.count()) == ("new", 1)

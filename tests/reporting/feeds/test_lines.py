@@ -1,0 +1,143 @@
+"""Lines of a slice: the same JSON as the shapes of Python, whatever the text holds."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from reporting.feeds import FEEDS
+from reporting.feeds.lines import RowRange, position_before
+from reporting.feeds.shapes import model_of, ndjson, warehouse_rows, wire_rows
+from reporting.models import GuardrailFollowUp, PricingExperimentSegment
+from telemetry.intake import capture
+from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.factories import quick_order_event, workflow_event
+
+START = datetime(2026, 11, 8, 8, 0, 0, 123456, tzinfo=UTC)
+NASTY = 'quote " backslash \\ \\n newline \n tab \t return \r bell \x07 delete \x7f emoji 🛒 é \u2028 </script>'
+
+
+def segment(minutes: int = 0, **changes) -> PricingExperimentSegment:
+    values = {
+        "event_id": uuid4(),
+        "journey_id": uuid4(),
+        "order_id": uuid4(),
+        "slug": "spring-offer",
+        "variant_key": "a",
+        "is_control": False,
+        "status": "running",
+        "recorded_at": START + timedelta(minutes=minutes),
+    }
+    return PricingExperimentSegment.objects.create(**{**values, **changes})
+
+
+def follow_up(**changes) -> GuardrailFollowUp:
+    values = {"provider_id": "p1", "action": "pause", "created_at": START}
+    return GuardrailFollowUp.objects.create(**{**values, **changes})
+
+
+@pytest.fixture
+def every_feed(db):
+    """Rows with every kind of value in all four feeds."""
+    segment(variant_name=NASTY, order_number="", is_control=True)
+    segment(minutes=1, recorded_at=datetime(1970, 1, 1, tzinfo=UTC))
+    follow_up(notes=NASTY, platform_context_id="instagram")
+    follow_up(provider_name="P", conversion_href="https://x.example/?a=1&b=<2>")
+    capture([quick_order_event(productTitle=NASTY, metadata={NASTY: [NASTY, 1.5, None]}, reason="r")], BOTH)
+    capture([quick_order_event(guardrail=None), workflow_event(), workflow_event(guardrail={})], BOTH)
+
+
+BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
+END = 2**62
+
+
+@pytest.mark.parametrize("feed", FEEDS.values(), ids=FEEDS)
+@pytest.mark.usefixtures("every_feed")
+class TestTheShapes:
+    def test_the_wire_shape_is_that_of_python(self, feed):
+        rows = model_of(feed)._default_manager.order_by(feed.time_column, feed.key_column)
+
+        lines = list(RowRange(feed, 0, END).lines("wire"))
+
+        assert [json.loads(line.json) for line in lines] == list(wire_rows(feed, rows))
+        assert [list(json.loads(line.json)) for line in lines] == [list(row) for row in wire_rows(feed, rows)]
+
+    def test_the_warehouse_shape_is_that_of_python(self, feed):
+        rows = model_of(feed)._default_manager.order_by(feed.time_column, feed.key_column)
+
+        lines = list(RowRange(feed, 0, END).lines("warehouse"))
+
+        assert [json.loads(line.json) for line in lines] == list(warehouse_rows(feed, rows))
+
+    def test_a_line_is_one_line(self, feed):
+        assert not any(b"\n" in line.json for line in RowRange(feed, 0, END).lines("wire"))
+
+
+@pytest.mark.parametrize("feed", [FEEDS["onboarding_segments"], FEEDS["guardrail_followups"]], ids=lambda f: f.key)
+@pytest.mark.usefixtures("every_feed")
+def test_a_flat_feed_is_byte_for_byte_what_the_rest_list_would_be(feed):
+    rows = model_of(feed)._default_manager.order_by(feed.time_column, feed.key_column)
+
+    lines = [line.json + b"\n" for line in RowRange(feed, 0, END).lines("wire")]
+
+    assert lines == [ndjson(row) for row in wire_rows(feed, rows)]
+
+
+@pytest.mark.django_db
+class TestSlices:
+    feed = FEEDS["onboarding_segments"]
+
+    def ids(self, part: RowRange) -> list[str]:
+        return [line.key for line in part.lines("wire")]
+
+    def test_it_lies_between_its_positions(self):
+        rows = [segment(minutes) for minutes in range(5)]
+        positions = list(PricingExperimentSegment.objects.order_by("position").values_list("position", flat=True))
+
+        assert self.ids(RowRange(self.feed, positions[0], positions[3])) == [str(row.pk) for row in rows[1:4]]
+
+    def test_ties_come_by_key(self):
+        rows = [segment() for _ in range(5)]
+
+        assert self.ids(RowRange(self.feed, 0, END)) == sorted(str(row.pk) for row in rows)
+
+    def test_the_first_rows_are_the_first_by_position(self):
+        rows = [segment(minutes=-minutes) for minutes in range(5)]
+
+        assert set(self.ids(RowRange(self.feed, 0, END).first(2))) == {str(row.pk) for row in rows[:2]}
+        assert len(self.ids(RowRange(self.feed, 0, END).first(9))) == 5
+
+    def test_up_to_a_time_it_leaves_no_gap(self):
+        kept, late, behind = segment(0), segment(10), segment(1)
+
+        part = RowRange(self.feed, 0, END).up_to_time(START + timedelta(minutes=5))
+
+        assert self.ids(part) == [str(kept.pk)]
+        assert late.pk != behind.pk
+
+    def test_a_time_resumes_inclusive(self):
+        segment(0)
+        second, third = segment(1), segment(2)
+
+        after = position_before(self.feed, second.recorded_at)
+
+        assert self.ids(RowRange(self.feed, after, 2**62, since=second.recorded_at)) == [str(second.pk), str(third.pk)]
+
+    def test_the_size_tells_rows_bytes_and_keys(self):
+        rows = [segment(minutes) for minutes in range(3)]
+        part = RowRange(self.feed, 0, END)
+
+        size = part.size("wire")
+
+        assert size.rows == 3
+        assert size.bytes == sum(len(line.json) + 1 for line in part.lines("wire"))
+        assert (size.first_key, size.last_key) == (str(rows[0].pk), str(rows[2].pk))
+
+    def test_one_provider_can_be_kept_to(self):
+        follow_up()
+        other = follow_up(provider_id="it's")
+
+        part = RowRange(FEEDS["guardrail_followups"], 0, END, provider_id="it's")
+
+        assert self.ids(part) == [str(other.pk)]

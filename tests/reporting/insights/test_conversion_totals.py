@@ -1,0 +1,210 @@
+"""Running totals of the conversions: equal to counting everything, at any moment."""
+
+import random
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.db import connection, transaction
+from psycopg import sql
+
+from reporting.insights import conversion_totals, conversions
+from reporting.models import ConversionFold, PricingExperimentSegment
+from reporting.recording import segments
+from tests.reporting.insights.test_conversions import experiment, record
+
+
+def counted_in_python() -> dict:
+    """Orders by experiment and by variant, and each variant's newest name, from all rows."""
+    orders: dict[tuple[str, str | None], set[uuid.UUID]] = defaultdict(set)
+    newest: dict[tuple[str, str | None], str | None] = {}
+    rows = PricingExperimentSegment.objects.order_by("recorded_at", "event_id")
+    for row in rows:
+        orders[row.slug, None].add(row.order_id)
+        orders[row.slug, row.variant_key].add(row.order_id)
+        newest[row.slug, row.variant_key] = row.variant_name
+    return {key: (len(found), newest.get(key)) for key, found in orders.items()}
+
+
+def shown() -> dict:
+    """The same as the pages of conversions say it."""
+    found, cursor = {}, None
+    while True:
+        page = conversions.page(2, cursor)
+        for metric in page.metrics:
+            assert metric["orderCount"] == metric["journeyCount"]
+            found[metric["slug"], None] = (metric["orderCount"], None)
+            for variant in metric["variants"]:
+                assert variant["orderCount"] == variant["journeyCount"]
+                found[metric["slug"], variant["variantKey"]] = (variant["orderCount"], variant["variantName"])
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+def record_some(generator: random.Random, orders: list[uuid.UUID], count: int) -> None:
+    for _ in range(count):
+        chosen = [
+            experiment(generator.choice("abcde"), generator.choice("xyz"), variant_name=f"n{generator.random()}")
+            for _ in range(generator.randint(1, 3))
+        ]
+        segments.record(generator.choice(orders), chosen)
+
+
+@pytest.mark.django_db
+class TestFold:
+    def test_what_is_folded_reads_as_what_is_not(self):
+        generator, orders = random.Random(7), [uuid.uuid4() for _ in range(20)]
+        for _ in range(6):
+            record_some(generator, orders, 15)
+            assert shown() == counted_in_python()
+            conversion_totals.fold()
+            assert shown() == counted_in_python()
+
+    def test_small_batches_give_the_same_totals(self, monkeypatch):
+        # Positions go on from test to test; those that are no longer there need no small batches.
+        conversion_totals.fold()
+        monkeypatch.setattr(conversion_totals, "_BATCH_POSITIONS", 3)
+        record_some(random.Random(8), [uuid.uuid4() for _ in range(5)], 20)
+
+        conversion_totals.fold()
+
+        assert shown() == counted_in_python()
+
+    def test_a_second_fold_adds_nothing(self):
+        record("a")
+        assert conversion_totals.fold() == conversion_totals.fold()
+        assert shown() == {("a", None): (1, None), ("a", "bundle"): (1, "Bundle")}
+
+    def test_an_older_assignment_that_comes_later_does_not_take_the_name(self):
+        record("a", variant_name="New")
+        conversion_totals.fold()
+        late = record("a", variant_name="Old")
+        PricingExperimentSegment.objects.filter(pk=late).update(
+            recorded_at=PricingExperimentSegment.objects.exclude(pk=late).get().recorded_at - timedelta(days=1)
+        )
+        conversion_totals.fold()
+
+        assert shown()["a", "bundle"] == (2, "New")
+
+    def test_a_fold_that_is_broken_off_leaves_the_totals_as_they_were(self, monkeypatch):
+        record("a")
+
+        class Crash(Exception):
+            pass
+
+        def crash(self, *args, **kwargs):
+            raise Crash
+
+        with monkeypatch.context() as broken:
+            broken.setattr(ConversionFold, "save", crash)
+            with pytest.raises(Crash):
+                conversion_totals.fold()
+
+        assert shown() == counted_in_python()
+        conversion_totals.fold()
+        assert shown() == counted_in_python()
+
+    def test_after_a_fold_a_page_reads_the_totals_and_not_the_assignments(self):
+        for _ in range(300):
+            record("a")
+        conversion_totals.fold()
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE reporting_pricingexperimentsegment")
+            # A small table is read faster whole than by index; what counts is that the index can do without.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(conversions._CONVERSIONS)
+            cursor.execute(explained, {"limit": 10, "after": ""})
+            (plan,) = cursor.fetchone()
+
+        assert most_read(plan[0]["Plan"], "reporting_pricingexperimentsegment") == 0
+
+
+def most_read(plan: dict, table: str) -> int:
+    own = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) if plan.get("Relation Name") == table else 0
+    return max([own, *(most_read(child, table) for child in plan.get("Plans", []))])
+
+
+class Crew:
+    """Threads with database sessions of their own, whose errors are kept."""
+
+    def __init__(self) -> None:
+        self.problems: list[BaseException] = []
+        self._threads: list[threading.Thread] = []
+
+    def start(self, act: Callable[[], object]) -> None:
+        self._threads.append(threading.Thread(target=self._run, args=[act]))
+        self._threads[-1].start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+        assert self.problems == []
+
+    def _run(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except BaseException as error:
+            self.problems.append(error)
+        finally:
+            connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestConcurrency:
+    def test_writers_and_folds_at_once_lose_and_double_nothing(self):
+        orders, stop = [uuid.uuid4() for _ in range(30)], threading.Event()
+
+        def write(seed: int) -> None:
+            generator = random.Random(seed)
+            for _ in range(40):
+                with transaction.atomic():
+                    record_some(generator, [generator.choice(orders)], 1)
+                    connection.cursor().execute("SELECT pg_sleep(%s)", [generator.random() / 50])
+
+        def fold() -> None:
+            while not stop.is_set():
+                conversion_totals.fold()
+
+        writers, folds = Crew(), Crew()
+        for seed in range(4):
+            writers.start(partial(write, seed))
+        for _ in range(2):
+            folds.start(fold)
+        writers.join()
+        stop.set()
+        folds.join()
+
+        assert ConversionFold.objects.get().position > 0
+        assert shown() == counted_in_python()
+        conversion_totals.fold()
+        assert shown() == counted_in_python()
+
+    def test_a_writer_that_does_not_end_only_delays_the_fold(self, monkeypatch):
+        monkeypatch.setattr(conversion_totals, "_PATIENCE", timedelta(milliseconds=50))
+        record("a")
+        begun, end = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with transaction.atomic():
+                record("b")
+                begun.set()
+                end.wait(20)
+            connection.close()
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        begun.wait(20)
+        try:
+            assert conversion_totals.fold() == 0
+            assert shown() == {("a", None): (1, None), ("a", "bundle"): (1, "Bundle")}
+        finally:
+            end.set()
+            holder.join()
+
+        assert conversion_totals.fold() > 0
+        assert shown() == counted_in_python()

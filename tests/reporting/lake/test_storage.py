@@ -1,0 +1,161 @@
+"""The lake on a disk and on S3."""
+
+import os
+import threading
+from datetime import timedelta
+from io import BytesIO
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+
+from reporting.lake import storage
+
+
+@pytest.fixture(params=["file", "s3"])
+def root(request, tmp_path) -> str:
+    """The URI of an empty lake of each kind."""
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        return "s3://lake/prefix"
+    return str(tmp_path.as_uri())
+
+
+def content(uri: str) -> bytes:
+    return b"".join(storage.read(uri))
+
+
+class TestBothKinds:
+    def test_what_was_written_is_read_byte_for_byte(self, root):
+        data = os.urandom(300_000)
+
+        storage.write(f"{root}/a/b c/é.ndjson", BytesIO(data))
+
+        assert content(f"{root}/a/b c/é.ndjson") == data
+
+    def test_a_second_write_replaces_the_first(self, root):
+        storage.write(f"{root}/status.json", b"a longer first content")
+        storage.write(f"{root}/status.json", b"second")
+
+        assert content(f"{root}/status.json") == b"second"
+
+    def test_a_missing_object_is_an_error_before_the_first_chunk(self, root):
+        with pytest.raises(storage.LakeError, match=r"cannot read .*nothing\.json"):
+            storage.read(f"{root}/nothing.json")
+
+    def test_a_folder_lists_what_lies_below_it_by_names_that_can_be_read(self, root):
+        names = [
+            "2026/11/08/a.ndjson",
+            "2026/11/08/a.ndjson.manifest.json",
+            "dt=2026-11-08/b c.ndjson",
+            "é%20?#.ndjson",
+        ]
+        for name in names:
+            storage.write(f"{root}/folder/{quote(name, safe='/=')}", name.encode())
+        storage.write(f"{root}/folder-2/other.ndjson", b"beside it")
+
+        listed = list(storage.listing(f"{root}/folder"))
+
+        assert sorted(content(uri).decode() for uri in listed) == sorted(names)
+        assert {f"{root}/folder/2026/11/08/a.ndjson", f"{root}/folder/dt=2026-11-08/b%20c.ndjson"} <= set(listed)
+
+    def test_a_folder_that_is_not_there_lists_nothing(self, root):
+        assert list(storage.listing(f"{root}/nothing/here")) == []
+
+    def test_the_readiness_check_writes_and_reads(self, root, settings):
+        settings.LAKE_URI = root
+
+        storage.check()
+
+
+class TestFiles:
+    def test_a_failed_write_leaves_the_old_file_and_no_scrap(self, tmp_path):
+        uri = (tmp_path / "status.json").as_uri()
+        storage.write(uri, b"old")
+
+        class Torn(BytesIO):
+            def read(self, size=-1):
+                raise OSError(28, "No space left on device")
+
+        with pytest.raises(storage.LakeError, match="No space left on device"):
+            storage.write(uri, Torn(b"new"))
+        assert content(uri) == b"old"
+        assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+
+    def test_a_path_that_cannot_be_written_is_named(self, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+
+        with pytest.raises(storage.LakeError, match="cannot write file://.*/file/below"):
+            storage.write(f"{tmp_path.as_uri()}/file/below", b"x")
+
+    def test_a_folder_that_cannot_be_listed_is_named(self, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+
+        with pytest.raises(storage.LakeError, match="cannot list file://.*/file/below: Not a directory"):
+            list(storage.listing(f"{tmp_path.as_uri()}/file/below"))
+
+    def test_a_reader_never_sees_half_a_file(self, tmp_path):
+        uri = (tmp_path / "status.json").as_uri()
+        versions = {bytes([letter]) * 200_000 for letter in b"ab"}
+        storage.write(uri, next(iter(versions)))
+        stop = threading.Event()
+
+        def keep_writing() -> None:
+            while not stop.is_set():
+                for version in versions:
+                    storage.write(uri, version)
+
+        thread = threading.Thread(target=keep_writing)
+        thread.start()
+        seen = {content(uri) for _ in range(50)}
+        stop.set()
+        thread.join()
+
+        assert seen <= versions
+
+    def test_a_signed_url_serves_the_file_until_it_expires(self, tmp_path, client, settings):
+        uri = (tmp_path / "a.ndjson").as_uri()
+        storage.write(uri, b"{}\n")
+        path = urlsplit(storage.download_url(uri)).path
+
+        assert client.get(path).getvalue() == b"{}\n"
+        assert client.get(f"{path[:-1]}{'a' if path[-1] != 'a' else 'b'}").status_code == 403
+        settings.EXPORT_URL_EXPIRY = timedelta(seconds=-1)
+        assert client.get(path).json() == {"detail": "This link has expired."}
+
+    def test_a_signed_url_of_a_file_that_is_gone_is_a_404(self, tmp_path, client):
+        path = urlsplit(storage.download_url((tmp_path / "gone.ndjson").as_uri())).path
+
+        assert client.get(path).status_code == 404
+
+
+class TestS3:
+    def test_a_presigned_url_needs_no_credentials(self, s3):
+        storage.write("s3://lake/x.ndjson", b"{}\n")
+
+        answer = httpx.get(storage.download_url("s3://lake/x.ndjson"))
+
+        assert (answer.status_code, answer.content) == (200, b"{}\n")
+        assert answer.headers["Content-Type"] == "application/x-ndjson"
+
+    def test_an_unknown_bucket_is_named(self, s3):
+        with pytest.raises(storage.LakeError, match=r"cannot write s3://no-such-bucket/x: NoSuchBucket"):
+            storage.write("s3://no-such-bucket/x", b"x")
+
+    def test_a_server_that_is_not_there_fails_in_words(self, settings, monkeypatch):
+        settings.AWS_S3_ENDPOINT_URL = "http://127.0.0.1:9"
+        storage._bucket.cache_clear()
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+        with pytest.raises(storage.LakeError, match="EndpointConnectionError"):
+            storage.write("s3://lake/x", b"x")
+        storage._bucket.cache_clear()
+
+    def test_a_large_object_is_streamed(self, s3):
+        data = os.urandom(20 * 1024 * 1024)
+        storage.write("s3://lake/large", BytesIO(data))
+
+        chunks = list(storage.read("s3://lake/large"))
+
+        assert b"".join(chunks) == data
+        assert max(map(len, chunks)) <= 65_536

@@ -1,0 +1,195 @@
+"""The line of health and the cards of the desk's first page."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from reporting.exports import runs
+from reporting.feeds import FEEDS, schedule
+from reporting.models import Checkpoint, ExportRun
+from reporting.pages import cards
+from telemetry.intake import capture
+from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.factories import quick_order_event
+from tests.reporting.pages.test_desk_runs import many_quick_orders
+
+CARDS = "/admin/reports/cards"
+BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
+
+pytestmark = pytest.mark.django_db
+
+
+def run_of(feed: str, state: str, age: timedelta, **fields) -> ExportRun:
+    run = runs.request_run(FEEDS[feed], ExportRun.Trigger.SCHEDULE)
+    at = timezone.now() - age
+    ExportRun.objects.filter(pk=run.pk).update(
+        state=state, created_at=at, started_at=at, finished_at=None if state in {"queued", "running"} else at, **fields
+    )
+    return run
+
+
+def fresh() -> None:
+    for feed in FEEDS:
+        run_of(feed, "succeeded", timedelta(minutes=1), object_uri="file:///lake/object", rows=3, bytes=2_048)
+
+
+def shown(client) -> str:
+    return " ".join(client.get(CARDS).content.decode().split())
+
+
+class TestHealth:
+    def test_fresh_feeds_are_well(self, operator):
+        fresh()
+
+        page = shown(operator)
+
+        assert "desk-health-good" in page
+        assert "All feeds are fresh." in page
+
+    def test_an_empty_desk_says_what_starts_the_jobs(self, operator):
+        page = shown(operator)
+
+        assert "Nothing was exported yet." in page
+        assert "press “Run now” on a card" in page
+
+    def test_a_feed_that_never_ran_is_named_beside_fresh_ones(self, operator):
+        fresh()
+        ExportRun.objects.filter(feed="guardrail_followups").delete()
+
+        page = shown(operator)
+
+        assert "Not every feed has been exported yet." in page
+        assert "Guardrail follow-ups</a>: has not run yet; its first run starts at " in page
+
+    def test_a_late_feed_is_named_with_the_time_since_when(self, operator):
+        fresh()
+        ExportRun.objects.filter(feed="quick_order").update(finished_at=timezone.now() - timedelta(hours=3))
+
+        page = shown(operator)
+
+        assert "desk-health-warn" in page
+        assert "Quick-order telemetry</a>: late; its last sound run ended <time" in page
+        assert page.count("late; its last sound run ended") == 1
+
+    def test_a_failed_run_outranks_lateness(self, operator):
+        fresh()
+        run_of("guardrail_followups", "failed", timedelta(0), error="The webhook answered 500.")
+
+        page = shown(operator)
+
+        assert "desk-health-bad" in page
+        assert "Guardrail follow-ups</a>: its last run failed" in page
+
+    def test_a_run_that_no_worker_takes_is_told(self, operator):
+        fresh()
+        ExportRun.objects.filter(feed="quick_order").update(created_at=timezone.now() - timedelta(minutes=31))
+        run_of("quick_order", "queued", timedelta(minutes=16))
+
+        assert "no worker has taken its run; is the worker running?" in shown(operator)
+
+    def test_a_run_that_was_queued_just_now_is_no_trouble(self, operator):
+        fresh()
+        run_of("quick_order", "queued", timedelta(minutes=0))
+
+        assert "desk-health-good" in shown(operator)
+
+
+class TestCards:
+    def test_a_card_tells_object_checkpoint_and_what_waits(self, operator):
+        capture([quick_order_event() for _ in range(3)], BOTH)
+        runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+        capture([quick_order_event() for _ in range(2)], BOTH)
+
+        page = shown(operator)
+
+        position = Checkpoint.objects.get(pk="quick_order").position
+        assert f"position {position}" in page
+        assert "3 rows, " in page
+        assert "2 rows behind the checkpoint" in page
+
+    def test_waiting_rows_are_counted_up_to_a_limit(self, operator, monkeypatch):
+        monkeypatch.setattr(cards, "MOST_WAITING", 3)
+        capture([quick_order_event() for _ in range(5)], BOTH)
+
+        assert "more than 3 rows behind the checkpoint" in shown(operator)
+
+    def test_the_workflow_link_is_the_one_of_the_settings(self, operator, settings):
+        from dataclasses import replace
+
+        target = settings.EXPORT_TARGETS["quick_order"]
+        settings.EXPORT_TARGETS = settings.EXPORT_TARGETS | {
+            "quick_order": replace(target, workflow_url="https://ci.example/workflows/7")
+        }
+
+        assert 'href="https://ci.example/workflows/7"' in shown(operator)
+
+    def test_controls_need_their_permissions(self, staff_with):
+        fresh()
+        viewer = shown(staff_with("reporting.view_exportrun"))
+
+        assert "Open run" in viewer
+        assert not any(control in viewer for control in ("Run now", "Download latest"))
+        assert staff_with().get(CARDS).status_code == 403
+
+    def test_it_takes_the_same_few_statements_whatever_there_is(self, operator):
+        def count() -> int:
+            with CaptureQueriesContext(connection) as queries:
+                operator.get(CARDS)
+            return len(queries)
+
+        empty = count()
+        fresh()
+        capture([quick_order_event() for _ in range(50)], BOTH)
+
+        assert count() == empty <= 9
+
+    def test_the_newest_runs_are_found_without_reading_the_others(self):
+        for _ in range(300):
+            fresh()
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE reporting_exportrun")
+            for newest in (ExportRun.objects.newest_of_each_feed(), ExportRun.objects.newest_sound_of_each_feed()):
+                statement, parameters = newest.query.sql_with_params()
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+                (plan,) = cursor.fetchone()
+                read = [node["Actual Rows"] for node in nodes(plan[0]["Plan"]) if "Scan" in node["Node Type"]]
+                assert max(read) <= 4
+
+    def test_counting_what_waits_reads_no_more_than_it_shows(self, operator):
+        many_quick_orders(20_000)
+        with CaptureQueriesContext(connection) as queries:
+            operator.get(CARDS)
+        counting = next(query["sql"] for query in queries if "LIMIT 1001" in query["sql"])
+
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {counting}")
+            (plan,) = cursor.fetchone()
+        read = [node["Actual Rows"] for node in nodes(plan[0]["Plan"]) if "Scan" in node["Node Type"]]
+        assert max(read) == 1_001
+
+
+def nodes(plan: dict) -> Iterator[dict]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+class TestSchedule:
+    @pytest.mark.parametrize(
+        ("feed", "now", "next_start"),
+        [
+            ("quick_order", "2026-11-23T10:00:00", "2026-11-23T10:30:00"),
+            ("quick_order", "2026-11-23T10:29:59", "2026-11-23T10:30:00"),
+            ("quick_order", "2026-11-23T23:45:00", "2026-11-24T00:00:00"),
+            ("onboarding_segments", "2026-11-23T10:15:00", "2026-11-23T11:15:00"),
+            ("guardrail_followups", "2026-12-31T23:06:00", "2027-01-01T00:05:00"),
+        ],
+    )
+    def test_the_next_run_is_the_next_minute_of_the_schedule(self, feed, now, next_start):
+        at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+
+        assert schedule.next_run(FEEDS[feed], at) == datetime.fromisoformat(next_start).replace(tzinfo=UTC)
