@@ -14,8 +14,8 @@ run: $(VENV)/.run ## Install and start everything: database, worker, beat, web
 test: $(VENV)/.dev ## Install and run the whole test suite on a real PostgreSQL
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.dev ## Check style, types and migrations
-	@sh -ec '$(BIN)/ruff check .; $(BIN)/ruff format --check .; DEBUG=1 $(BIN)/mypy .; DEBUG=1 VAR_DIR=var/lint $(BIN)/python manage.py makemigrations --check --dry-run'
+lint: $(VENV)/.dev ## Check style, imports, types and migrations
+	@sh -ec '$(BIN)/ruff check .; $(BIN)/ruff format --check .; $(BIN)/lint-imports --no-logo; DEBUG=1 $(BIN)/mypy .; DEBUG=1 VAR_DIR=var/lint $(BIN)/python manage.py makemigrations --check --dry-run'
 
 fix: $(VENV)/.dev ## Mend style where a machine can
 	@sh -ec '$(BIN)/ruff check --fix .; $(BIN)/ruff format .'

@@ -63,11 +63,11 @@ def _read_whole(statement: str) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
         (plan,) = cursor.fetchone()
-    most = sum(_size(table) for table in _FEEDS) / len(_FEEDS) / 2
+    maximum = sum(_size(table) for table in _FEEDS) / len(_FEEDS) / 2
     return {
         node["Relation Name"]
         for node in _nodes(plan[0]["Plan"])
-        if node.get("Relation Name") in _FEEDS and _rows_read(node) > max(most, 10_000)
+        if node.get("Relation Name") in _FEEDS and _rows_read(node) > max(maximum, 10_000)
     }
 
 

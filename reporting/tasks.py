@@ -4,7 +4,7 @@ from celery import shared_task
 
 from reporting.accounting import ledger, retention
 from reporting.alerts import outbox
-from reporting.exports import locks, runs
+from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
 from reporting.insights import automation, conversion_totals
 from reporting.models import ExportRun
@@ -26,7 +26,7 @@ def export_requested(run_id: str) -> None:
 @shared_task(name="reporting.close_crashed_runs")
 def close_crashed_runs() -> None:
     """Close runs whose process died."""
-    locks.close_crashed_runs()
+    claims.close_crashed_runs()
 
 
 @shared_task(name="reporting.apply_retention")

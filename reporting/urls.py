@@ -34,5 +34,5 @@ urlpatterns = [
     path("admin/reports/feeds/<str:feed_key>/start", runs.start, name="start-run"),
     path("admin/reports/feeds/<str:feed_key>/repair", parity.repair, name="repair-warehouse"),
     path("admin/reports/feeds/<str:feed_key>/csv", csv_files.feed_csv, name="feed-csv"),
-    path("admin/reports/feeds/<str:feed_key>/records/<uuid:key>", rows.record, name="record"),
+    path("admin/reports/feeds/<str:feed_key>/records/<uuid:key>", rows.row_page, name="row"),
 ]

@@ -33,18 +33,18 @@ class Environment:
         if self._errors:
             raise ImproperlyConfigured("; ".join(self._errors))
 
-    def text(self, name: str, default: str = "") -> str:
+    def string(self, name: str, default: str = "") -> str:
         """The value of ``name`` without surrounding white space."""
         self.names_read.add(name)
         return self._variables.get(name, "").strip() or default
 
-    def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+    def string_list(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """A comma-separated list; empty items are dropped."""
-        return [word for word in map(str.strip, self.text(name, ",".join(default)).split(",")) if word]
+        return [word for word in map(str.strip, self.string(name, ",".join(default)).split(",")) if word]
 
-    def flag(self, name: str, default: bool = False) -> bool:
+    def boolean(self, name: str, default: bool = False) -> bool:
         """A yes or no."""
-        value = self.text(name).lower()
+        value = self.string(name).lower()
         if value in {"1", "true", "yes", "on"}:
             return True
         if value in {"0", "false", "no", "off"}:
@@ -53,31 +53,31 @@ class Environment:
             self.refuse(name, f"{value!r} is neither true nor false")
         return default
 
-    def whole(self, name: str, default: int, least: int, most: int) -> int:
-        """A whole number from ``least`` to ``most``."""
-        value = self.text(name, str(default))
-        if re.fullmatch(r"-?[0-9]{1,18}", value) and least <= int(value) <= most:
+    def integer(self, name: str, default: int, minimum: int, maximum: int) -> int:
+        """A whole number from ``minimum`` to ``maximum``."""
+        value = self.string(name, str(default))
+        if re.fullmatch(r"-?[0-9]{1,18}", value) and minimum <= int(value) <= maximum:
             return int(value)
-        self.refuse(name, f"{value!r} is not a whole number from {least} to {most}")
+        self.refuse(name, f"{value!r} is not a whole number from {minimum} to {maximum}")
         return default
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         """One of ``allowed``, in any case of letters."""
-        value = self.text(name, default).upper()
+        value = self.string(name, default).upper()
         if value not in allowed:
             self.refuse(name, f"{value!r} is not one of {', '.join(allowed)}")
         return value
 
     def url(self, name: str, default: str = "", schemes: tuple[str, ...] = ("http", "https")) -> str:
         """An absolute URL with a host. The value itself stays out of the error: it may carry a secret."""
-        value = self.text(name, default)
+        value = self.string(name, default)
         if value and not is_url(value, schemes):
             self.refuse(name, f"must be an absolute URL starting with {' or '.join(f'{s}://' for s in schemes)}")
         return value
 
     def database_url(self, name: str) -> str:
         """A PostgreSQL URL; a host is not needed, since a Unix socket has none. The value may carry a password."""
-        value = self.text(name)
+        value = self.string(name)
         parts = urlsplit(value)
         if value and not (parts.scheme in {"postgres", "postgresql"} and parts.path.strip("/")):
             self.refuse(name, "must be postgresql://user:password@host:port/database; no other database is supported")
@@ -86,7 +86,7 @@ class Environment:
 
     def origins(self, name: str) -> list[str]:
         """A comma-separated list of web origins such as ``https://shop.example``."""
-        values = self.words(name)
+        values = self.string_list(name)
         for value in values:
             if not is_url(value, ("http", "https")) or urlsplit(value).path:
                 self.refuse(name, f"{value!r} is not an origin such as https://shop.example")
@@ -94,21 +94,21 @@ class Environment:
 
     def lake_uri(self, name: str, default: str = "") -> str:
         """``s3://bucket/key`` or ``file:///absolute/path``."""
-        value = self.text(name, default).rstrip("/")
+        value = self.string(name, default).rstrip("/")
         if value and not is_lake_uri(value):
             self.refuse(name, f"{value!r} is neither s3://bucket/key nor file:///absolute/path")
         return value
 
     def warehouse_url(self, name: str) -> str:
         """A DuckDB file or a Snowflake database. The value itself stays out of the error: it may carry a password."""
-        value = self.text(name)
+        value = self.string(name)
         if value and not is_warehouse_url(value):
             self.refuse(name, "must be duckdb:///absolute/path or snowflake://user:password@account/database")
         return value
 
     def bucket(self, name: str) -> str:
         """The name of an S3 bucket, without a scheme."""
-        value = self.text(name)
+        value = self.string(name)
         if value and not _BUCKET.fullmatch(value):
             self.refuse(name, f"{value!r} is not a bucket name (3 to 63 of a-z, 0-9, dot and hyphen; no s3://)")
         return value

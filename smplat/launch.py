@@ -23,7 +23,7 @@ _READY_SECONDS = 60.0
 _THREADS = 16
 
 
-class CannotStart(RuntimeError):
+class StartError(RuntimeError):
     """The desk cannot be started; the message says what to do."""
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     try:
         with _sole_owner(var_dir):
             _run(var_dir)
-    except (CannotStart, ImproperlyConfigured) as error:
+    except (StartError, ImproperlyConfigured) as error:
         sys.exit(f"SMPLAT cannot start: {error}")
 
 
@@ -45,13 +45,13 @@ def _sole_owner(var_dir: Path) -> Iterator[None]:
         var_dir.mkdir(parents=True, exist_ok=True)
         lock = (var_dir / "run.lock").open("a+")
     except OSError as error:
-        raise CannotStart(f"VAR_DIR {var_dir} cannot be written: {error.strerror}") from error
+        raise StartError(f"VAR_DIR {var_dir} cannot be written: {error.strerror}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise CannotStart(
+            raise StartError(
                 f"an instance is running on {var_dir} already ({lock.read().strip() or 'it is just starting'}). "
                 "Stop it first, or choose another VAR_DIR and PORT."
             ) from None
@@ -102,7 +102,7 @@ def _check_port(port: int) -> None:
         try:
             probe.bind((_HOST, port))
         except OSError as error:
-            raise CannotStart(f"PORT {port} is taken ({error.strerror}); choose another PORT.") from error
+            raise StartError(f"PORT {port} is taken ({error.strerror}); choose another PORT.") from error
 
 
 def _prepare(made_password: str) -> tuple[str, str]:
@@ -117,7 +117,7 @@ def _prepare(made_password: str) -> tuple[str, str]:
         name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
         password = ensure_operator(name, os.environ.get("DJANGO_SUPERUSER_PASSWORD", ""), made_password)
     except OperationalError as error:
-        raise CannotStart(f"the database cannot be reached; check DATABASE_URL ({type(error).__name__})") from error
+        raise StartError(f"the database cannot be reached; check DATABASE_URL ({type(error).__name__})") from error
     connection.close()
     return name, password
 
@@ -144,7 +144,7 @@ def _wait_until_ready(url: str, supervisor: Supervisor) -> None:
         except httpx.HTTPError as error:
             problem = type(error).__name__
         if time.monotonic() > deadline:
-            raise CannotStart(f"it is not ready after {_READY_SECONDS:.0f} s: {problem}")
+            raise StartError(f"it is not ready after {_READY_SECONDS:.0f} s: {problem}")
         time.sleep(0.1)
 
 

@@ -23,24 +23,24 @@ _env = Environment(os.environ)
 
 # --- State and secrets ------------------------------------------------------------------------------------------------
 
-VAR_DIR = Path(_env.text("VAR_DIR", str(BASE_DIR / "var"))).resolve()
-DEBUG = _env.flag("DEBUG")
+VAR_DIR = Path(_env.string("VAR_DIR", str(BASE_DIR / "var"))).resolve()
+DEBUG = _env.boolean("DEBUG")
 _made_secrets = secrets_file.read(VAR_DIR)
 
-SECRET_KEY = _env.text("SECRET_KEY", _made_secrets.get("SECRET_KEY", ""))
+SECRET_KEY = _env.string("SECRET_KEY", _made_secrets.get("SECRET_KEY", ""))
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5:
     if DEBUG and not SECRET_KEY:
         SECRET_KEY = "debugging-alone-" * 4
     else:
         _env.refuse("SECRET_KEY", "missing or weak; set at least 50 random characters, or let `make run` make one")
 
-CHECKOUT_API_KEYS = _env.words("CHECKOUT_API_KEY", tuple(filter(None, [_made_secrets.get("CHECKOUT_API_KEY")])))
+CHECKOUT_API_KEYS = _env.string_list("CHECKOUT_API_KEY", tuple(filter(None, [_made_secrets.get("CHECKOUT_API_KEY")])))
 if any(len(key) < 8 or key.lower() in {"changeme", "password"} for key in CHECKOUT_API_KEYS):
     _env.refuse("CHECKOUT_API_KEY", "a weak key; each key needs at least 8 characters, better 32 random ones")
 
 # --- Addresses --------------------------------------------------------------------------------------------------------
 
-PORT = _env.whole("PORT", 8000, 1, 65535)
+PORT = _env.integer("PORT", 8000, 1, 65535)
 PUBLIC_BASE_URL = _env.url("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 _public = urlsplit(PUBLIC_BASE_URL)
 _is_https = _public.scheme == "https"
@@ -48,11 +48,11 @@ if not DEBUG and not _is_https and _public.hostname not in LOOPBACK_HOSTS:
     _env.refuse("PUBLIC_BASE_URL", "must start with https:// unless its host is this machine (127.0.0.1, localhost)")
 
 # The loopback names are always among them: health checks ask there.
-ALLOWED_HOSTS = sorted({*_env.words("ALLOWED_HOSTS", (_public.hostname or "",)), *LOOPBACK_HOSTS})
+ALLOWED_HOSTS = sorted({*_env.string_list("ALLOWED_HOSTS", (_public.hostname or "",)), *LOOPBACK_HOSTS})
 if "*" in ALLOWED_HOSTS and not DEBUG:
     _env.refuse("ALLOWED_HOSTS", "'*' lets anyone choose the host; name the hosts, separated by commas")
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
-TRUSTED_PROXIES = _env.whole("TRUSTED_PROXIES", 0, 0, 10)
+TRUSTED_PROXIES = _env.integer("TRUSTED_PROXIES", 0, 0, 10)
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
 # TLS ends in front of the desk. Only a trusted proxy tells over which scheme a request came; without one, a redirect
@@ -85,7 +85,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = _env.url("REDIS_URL", schemes=("redis", "rediss"))
-WEB_CONCURRENCY = _env.whole("WEB_CONCURRENCY", 1, 1, 64)
+WEB_CONCURRENCY = _env.integer("WEB_CONCURRENCY", 1, 1, 64)
 if WEB_CONCURRENCY > 1 and not REDIS_URL:
     _env.refuse(
         "WEB_CONCURRENCY", "more than one web process needs REDIS_URL, where they share the throttle's counters"
@@ -123,17 +123,17 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # --- The lake and the jobs --------------------------------------------------------------------------------------------
 
 LAKE_URI = _env.lake_uri("LAKE_URI", (VAR_DIR / "lake").as_uri())
-AWS_REGION = _env.text("AWS_REGION", "us-east-1")
+AWS_REGION = _env.string("AWS_REGION", "us-east-1")
 AWS_S3_ENDPOINT_URL = _env.url("AWS_S3_ENDPOINT_URL") or None
 # Signature version 4 lets a presigned URL live for at most seven days.
-EXPORT_URL_EXPIRY = timedelta(seconds=_env.whole("EXPORT_URL_EXPIRY_SECONDS", 86_400, 60, 604_800))
+EXPORT_URL_EXPIRY = timedelta(seconds=_env.integer("EXPORT_URL_EXPIRY_SECONDS", 86_400, 60, 604_800))
 SLACK_WEBHOOK_URL = _env.url("SLACK_WEBHOOK_URL")
 GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK = _env.url("GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 PROVIDER_AUTOMATION_SLACK_WEBHOOK = _env.url("PROVIDER_AUTOMATION_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL = _env.url("GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL")
 ANALYTICS_SEGMENTS_WEBHOOK = _env.url("ANALYTICS_SEGMENTS_WEBHOOK")
 ANALYTICS_GUARDRAIL_WEBHOOK = _env.url("ANALYTICS_GUARDRAIL_WEBHOOK")
-ANALYTICS_WEBHOOK_SECRETS = _env.words("ANALYTICS_WEBHOOK_SECRET")
+ANALYTICS_WEBHOOK_SECRETS = _env.string_list("ANALYTICS_WEBHOOK_SECRET")
 # The installation that the exporter over HTTP reads.
 API_BASE_URL = _env.url("API_BASE_URL")
 INGEST_STAGE_URI = _env.lake_uri("INGEST_STAGE_URI", f"{LAKE_URI}/stage")
@@ -162,7 +162,7 @@ class ExportTarget:
 
 def _export_target(prefix: str, status_name: str) -> ExportTarget:
     bucket = _env.bucket(f"{prefix}_BUCKET")
-    folder = _env.text(f"{prefix}_S3_PREFIX").strip("/")
+    folder = _env.string(f"{prefix}_S3_PREFIX").strip("/")
     if folder and not bucket:
         _env.refuse(f"{prefix}_S3_PREFIX", f"is set, but {prefix}_BUCKET is not; set both or neither")
     root_uri = f"s3://{bucket}/{folder}".rstrip("/") if bucket else LAKE_URI
@@ -206,11 +206,11 @@ WAREHOUSE_URL = _env.warehouse_url("WAREHOUSE_URL")
 
 # --- Telemetry capture ------------------------------------------------------------------------------------------------
 
-TELEMETRY_MAX_BODY_BYTES = _env.whole("TELEMETRY_MAX_BODY_BYTES", 1_048_576, 1_024, 67_108_864)
+TELEMETRY_MAX_BODY_BYTES = _env.integer("TELEMETRY_MAX_BODY_BYTES", 1_048_576, 1_024, 67_108_864)
 TELEMETRY_MAX_EVENTS = 1_000
-TELEMETRY_THROTTLE = _env.whole("TELEMETRY_THROTTLE", 600, 0, 1_000_000)
+TELEMETRY_THROTTLE = _env.integer("TELEMETRY_THROTTLE", 600, 0, 1_000_000)
 TELEMETRY_ENDPOINT = _env.url("TELEMETRY_ENDPOINT")
-TELEMETRY_RETENTION = timedelta(days=_env.whole("TELEMETRY_RETENTION_DAYS", 90, 1, 36_500))
+TELEMETRY_RETENTION = timedelta(days=_env.integer("TELEMETRY_RETENTION_DAYS", 90, 1, 36_500))
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(TELEMETRY_MAX_BODY_BYTES, 2_621_440)
 CORS_ALLOWED_ORIGINS = _env.origins("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/telemetry(/quick-order)?$"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 _RESTART_PAUSE_SECONDS = 2.0
-_PATIENCE_SECONDS = 15.0
+_TIMEOUT_SECONDS = 15.0
 _POLL_SECONDS = 0.1
 
 
@@ -76,7 +76,7 @@ class Supervisor:
         """Ask every child to end, wait, and kill what is left of it."""
         for child in self._children:
             child.signal_group(signal.SIGTERM)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while time.monotonic() < deadline and not all(child.has_ended() for child in self._children):
             time.sleep(_POLL_SECONDS)
         for child in self._children:

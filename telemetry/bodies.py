@@ -13,13 +13,13 @@ from typing import Any
 MAX_DEPTH = 32
 MAX_STRING = 10_000
 MAX_KEY = 200
-_LEAST_INTEGER, _MOST_INTEGER = -(2**63), 2**63 - 1
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 # A JSON string, or one bracket outside of strings: enough to find where a value ends.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _SPACE = " \t\r\n"
 
 
-class UnreadableBody(ValueError):
+class BodyError(ValueError):
     """The body as a whole is not what the route takes; the message says what is allowed."""
 
 
@@ -51,12 +51,12 @@ def parse(content: bytes, is_ndjson: bool) -> Body:
         is_ndjson: whether the client announced NDJSON; otherwise NDJSON is recognised where it is no single document.
 
     Raises:
-        UnreadableBody: the body is empty, or no JSON at all.
+        BodyError: the body is empty, or no JSON at all.
     """
     # Bytes that are not UTF-8 become lone surrogates, which spoil only the event in which they stand.
     text = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip(_SPACE)
     if not text:
-        raise UnreadableBody("The body is empty; send one event, an array of events, or NDJSON.")
+        raise BodyError("The body is empty; send one event, an array of events, or NDJSON.")
     if is_ndjson:
         return _parse_lines(text)
     try:
@@ -66,11 +66,11 @@ def parse(content: bytes, is_ndjson: bool) -> Body:
     except ValueError as error:
         if "\n" in text:
             return _parse_lines(text)
-        raise UnreadableBody(f"The body is not JSON: {error}.") from error
+        raise BodyError(f"The body is not JSON: {error}.") from error
     if not isinstance(document, list):
         return Body([document], is_batch=False)
     if not document:
-        raise UnreadableBody("The array is empty; send at least one event.")
+        raise BodyError("The array is empty; send at least one event.")
     return Body(document, is_batch=True)
 
 
@@ -83,7 +83,7 @@ def problem_of(value: Any, path: str = "", depth: int = 1) -> str | None:
         depth: how many levels deep ``value`` stands; an event itself is level 1.
     """
     if isinstance(value, str):
-        return _problem_of_text(value, path, MAX_STRING)
+        return _problem_of_string(value, path, MAX_STRING)
     if isinstance(value, Unstorable):
         return f"{path or 'event'}: {value.problem}"
     if isinstance(value, (dict, list)):
@@ -98,7 +98,7 @@ def problem_of(value: Any, path: str = "", depth: int = 1) -> str | None:
 def _problem_of_object(value: dict[str, Any], path: str, depth: int) -> str | None:
     for key, item in value.items():
         name = f"{path}.{key}" if path else key
-        if problem := _problem_of_text(key, _printable(name), MAX_KEY):
+        if problem := _problem_of_string(key, _printable(name), MAX_KEY):
             return problem
         if problem := problem_of(item, name, depth + 1):
             return problem
@@ -112,7 +112,7 @@ def _problem_of_array(value: list[Any], path: str, depth: int) -> str | None:
     return None
 
 
-def _problem_of_text(text: str, path: str, limit: int) -> str | None:
+def _problem_of_string(text: str, path: str, limit: int) -> str | None:
     if len(text) > limit:
         return f"{path}: longer than {limit:,} characters"
     if "\x00" in text:
@@ -130,7 +130,7 @@ def _printable(name: str) -> str:
 
 
 def _whole(digits: str) -> int | Unstorable:
-    if len(digits) <= 20 and _LEAST_INTEGER <= (number := int(digits)) <= _MOST_INTEGER:
+    if len(digits) <= 20 and _MIN_INTEGER <= (number := int(digits)) <= _MAX_INTEGER:
         return number
     return Unstorable("an integer beyond 64 bits")
 
@@ -157,7 +157,7 @@ def _parse_lines(text: str) -> Body:
     lines = [line for line in text.split("\n") if line.strip(_SPACE)]
     events = [_parse_line(line) for line in lines]
     if all(isinstance(event, Unstorable) and event.problem.startswith("not JSON") for event in events):
-        raise UnreadableBody("The body is not JSON; send one event, an array of events, or one event a line.")
+        raise BodyError("The body is not JSON; send one event, an array of events, or one event a line.")
     return Body(events, is_batch=True)
 
 
@@ -176,7 +176,7 @@ def _parse_deep(text: str) -> Body:
         return Body([_parse_line(text)], is_batch=False)
     items = _array_items(text)
     if not items:
-        raise UnreadableBody("The body is not JSON: its brackets do not match.")
+        raise BodyError("The body is not JSON: its brackets do not match.")
     return Body([_parse_line(item) for item in items], is_batch=True)
 
 

@@ -5,7 +5,8 @@ import logging
 
 import httpx
 from django.conf import settings
-from kombu.exceptions import OperationalError
+
+from smplat.lib.queueing import queue_task
 
 logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 10.0
@@ -13,17 +14,11 @@ _TIMEOUT_SECONDS = 10.0
 
 def queue(content: bytes, content_type: str) -> None:
     """Queue ``content`` to be forwarded, where an endpoint is set; never fails the capture that calls it."""
-    if not settings.TELEMETRY_ENDPOINT:
-        return
-    from telemetry.tasks import forward
-
-    try:
-        forward.delay(base64.b64encode(content).decode(), content_type)
-    except (OperationalError, OSError) as error:
-        logger.warning("A telemetry body is not forwarded, the broker cannot be reached: %s", type(error).__name__)
+    if settings.TELEMETRY_ENDPOINT:
+        queue_task("telemetry.forward", base64.b64encode(content).decode(), content_type)
 
 
-class TryAgain(RuntimeError):
+class RetryableError(RuntimeError):
     """The endpoint did not take the body, but may take it later."""
 
 
@@ -33,7 +28,7 @@ def send(content: bytes, content_type: str) -> None:
     An answer that will not change (a redirect, or a 4xx but 429) is logged, and the body is given up.
 
     Raises:
-        TryAgain: the endpoint cannot be reached, answers with a 5xx, or asks to be left alone for a while (429).
+        RetryableError: the endpoint cannot be reached, answers with a 5xx, or asks to be left alone for a while (429).
     """
     try:
         answer = httpx.post(
@@ -44,8 +39,8 @@ def send(content: bytes, content_type: str) -> None:
             follow_redirects=False,
         )
     except httpx.HTTPError as error:
-        raise TryAgain(f"TELEMETRY_ENDPOINT cannot be reached ({type(error).__name__})") from error
+        raise RetryableError(f"TELEMETRY_ENDPOINT cannot be reached ({type(error).__name__})") from error
     if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        raise TryAgain(f"TELEMETRY_ENDPOINT answered {answer.status_code}")
+        raise RetryableError(f"TELEMETRY_ENDPOINT answered {answer.status_code}")
     if not answer.is_success:
         logger.error("A telemetry body is given up: TELEMETRY_ENDPOINT answered %s", answer.status_code)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from django.db.models import TextField
 
+from smplat.lib.times import is_accepted
 from telemetry import store
 from telemetry.bodies import problem_of
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
@@ -16,8 +17,6 @@ from telemetry.store import NO_FEED, Row
 
 # Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
 _CLIENT_IDS = uuid.UUID("6f1d3c52-8f0e-5a4b-9d57-1c2f6b0a7e94")
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 QUICK_ORDER_NAMES = frozenset(QuickOrderEvent.Name.values)
 _MODELS: dict[Any, type[TelemetryEvent]] = {
     **dict.fromkeys(QUICK_ORDER_NAMES, QuickOrderEvent),
@@ -26,7 +25,7 @@ _MODELS: dict[Any, type[TelemetryEvent]] = {
 _Counts = Counter[tuple[str, str]]
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """An event that cannot be stored; the message starts with the field's name and says what is allowed."""
 
     def __init__(self, name: str, problem: str) -> None:
@@ -49,7 +48,7 @@ class Intake:
     accepted: int = 0
     duplicates: int = 0
     ignored: int = 0
-    rejected: dict[int, Refused] = field(default_factory=dict)
+    rejected: dict[int, RefusedError] = field(default_factory=dict)
 
 
 def capture(events: list[Any], models: tuple[type[TelemetryEvent], ...]) -> Intake:
@@ -75,7 +74,7 @@ def capture(events: list[Any], models: tuple[type[TelemetryEvent], ...]) -> Inta
                 counts[NO_FEED, "ignored"] += 1
                 continue
             rows.setdefault(model, []).append(_row(model, event, received_at))
-        except Refused as refused:
+        except RefusedError as refused:
             intake.rejected[index] = refused
             counts[_line_of(event, models), "rejected"] += 1
     counts.update({(model._meta.label, "given"): len(given) for model, given in rows.items()})
@@ -99,24 +98,26 @@ def _tallies(counts: _Counts) -> list[Row]:
 
 def _model_of(event: Any) -> type[TelemetryEvent] | None:
     if not isinstance(event, dict):
-        raise Refused("event", problem.partition(": ")[2] if (problem := problem_of(event)) else "must be an object")
+        raise RefusedError(
+            "event", problem.partition(": ")[2] if (problem := problem_of(event)) else "must be an object"
+        )
     name = event.get("name")
     if not isinstance(name, str) or not name:
-        raise Refused("name", "must be a text such as quick_order.start")
+        raise RefusedError("name", "must be a text such as quick_order.start")
     return _MODELS.get(name)
 
 
 def _row(model: type[TelemetryEvent], event: dict[str, Any], received_at: datetime) -> Row:
     if problem := problem_of(event):
-        raise Refused(*problem.split(": ", 1))
+        raise RefusedError(*problem.split(": ", 1))
     guardrail, metadata = _object(event, "guardrail"), _object(event, "metadata")
     for key in ("reason", "outcome"):
         if event.get(key) is not None:
             metadata[key] = event[key]
     if model is QuickOrderEvent:
-        values = _quick_order_texts(event, guardrail, metadata)
+        values = _quick_order_strings(event, guardrail, metadata)
     else:
-        values = _workflow_texts(event, guardrail)
+        values = _workflow_strings(event, guardrail)
     return {
         "event_id": _event_id(event.get("id")),
         "recorded_at": _recorded_at(event.get("recordedAt"), received_at),
@@ -127,7 +128,7 @@ def _row(model: type[TelemetryEvent], event: dict[str, Any], received_at: dateti
     }
 
 
-def _quick_order_texts(event: Row, guardrail: Row, metadata: Row) -> dict[str, tuple[str, Any]]:
+def _quick_order_strings(event: Row, guardrail: Row, metadata: Row) -> dict[str, tuple[str, Any]]:
     platform = ("guardrail.platformSlug", guardrail.get("platformSlug"))
     if platform[1] is None:
         platform = ("metadata.platformType", metadata.get("platformType"))
@@ -140,7 +141,7 @@ def _quick_order_texts(event: Row, guardrail: Row, metadata: Row) -> dict[str, t
     }
 
 
-def _workflow_texts(event: Row, guardrail: Row) -> dict[str, tuple[str, Any]]:
+def _workflow_strings(event: Row, guardrail: Row) -> dict[str, tuple[str, Any]]:
     return {
         "provider_id": ("providerId", event.get("providerId")),
         "provider_name": ("providerName", event.get("providerName")),
@@ -157,7 +158,7 @@ def _text(model: type[TelemetryEvent], column: str, name: str, value: Any) -> st
     if value is None and definition.null:
         return None
     if not isinstance(value, str) or len(value) > limit or not (value or definition.null):
-        raise Refused(name, f"must be a text of at most {limit} characters")
+        raise RefusedError(name, f"must be a text of at most {limit} characters")
     return value
 
 
@@ -166,13 +167,13 @@ def _object(event: dict[str, Any], name: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise Refused(name, "must be an object")
+        raise RefusedError(name, "must be an object")
     return dict(value)
 
 
 def _event_id(value: Any) -> uuid.UUID:
     if not isinstance(value, str) or not 1 <= len(value) <= 200:
-        raise Refused("id", "must be a text of 1 to 200 characters, best a UUID")
+        raise RefusedError("id", "must be a text of 1 to 200 characters, best a UUID")
     try:
         parsed = uuid.UUID(value)
     except ValueError:
@@ -189,9 +190,9 @@ def _recorded_at(value: Any, received_at: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except (ValueError, TypeError):
-        raise Refused("recordedAt", "must be an ISO 8601 time such as 2026-01-22T04:00:00.000Z") from None
+        raise RefusedError("recordedAt", "must be an ISO 8601 time such as 2026-01-22T04:00:00.000Z") from None
     if moment.utcoffset() is None:
-        raise Refused("recordedAt", "must have an offset, such as Z or +01:00")
-    if not _EARLIEST <= moment < _LATEST:
-        raise Refused("recordedAt", "must lie between 1970 and 2200")
+        raise RefusedError("recordedAt", "must have an offset, such as Z or +01:00")
+    if not is_accepted(moment):
+        raise RefusedError("recordedAt", "must lie between 1970 and 2200")
     return moment

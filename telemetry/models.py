@@ -5,11 +5,13 @@ window of a feed; ``event`` is the event as it left the client.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models.functions import Now, TruncDate
+
+from smplat.lib.times import midnight
 
 _DAY = timedelta(days=1)
 
@@ -78,8 +80,8 @@ class QuickOrderQuerySet(TelemetryQuerySet):
 
         It reads an index alone, and of that the days asked for.
         """
-        start = datetime.combine(first, time.min, UTC)
-        days = self.filter(recorded_at__gte=start, recorded_at__lt=datetime.combine(last, time.min, UTC) + _DAY)
+        start = midnight(first)
+        days = self.filter(recorded_at__gte=start, recorded_at__lt=midnight(last + _DAY))
         counted = days.order_by().annotate(day=TruncDate("recorded_at", tzinfo=UTC)).values("day", "event_name")
         flow: Iterable[tuple[date, str, int]]
         flow = counted.annotate(count=models.Count("*")).values_list("day", "event_name", "count")

@@ -27,7 +27,7 @@ from smplat.lib.openapi import (
     nullable,
     objects,
     open_objects,
-    texts,
+    string_schema,
 )
 from telemetry.intake import QUICK_ORDER_NAMES
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
@@ -61,12 +61,16 @@ _WORKFLOW_EXAMPLE = {
 def _text(model: type[TelemetryEvent], column: str, **more: Any) -> Schema:
     """A text that fills a column."""
     field = cast("TextField[Any, Any]", model._meta.get_field(column))
-    return nullable(texts(field.max_length, **more)) if field.null else texts(field.max_length, least=1, **more)
+    return (
+        nullable(string_schema(field.max_length, **more))
+        if field.null
+        else string_schema(field.max_length, min_length=1, **more)
+    )
 
 
 def _event(name: Schema, guardrail: dict[str, Schema], more: dict[str, Schema], required: list[str]) -> Schema:
     properties = {
-        "id": texts(200, least=1, description="Best a UUID; every other text maps to a UUIDv5."),
+        "id": string_schema(200, min_length=1, description="Best a UUID; every other text maps to a UUIDv5."),
         "name": name,
         "source": STORABLE,
         "recordedAt": nullable({**TIME, "description": "From 1970 to 2200; the server's time where it is missing."}),

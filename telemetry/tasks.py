@@ -9,7 +9,7 @@ from telemetry import forwarding
 
 @shared_task(
     name="telemetry.forward",
-    autoretry_for=(forwarding.TryAgain,),
+    autoretry_for=(forwarding.RetryableError,),
     max_retries=5,
     retry_backoff=2,
     retry_backoff_max=300,

@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from smplat.lib.errors import TooLarge
+from smplat.lib.errors import TooLargeError
 from telemetry import forwarding, metrics
-from telemetry.bodies import Body, UnreadableBody, Unstorable, parse
+from telemetry.bodies import Body, BodyError, Unstorable, parse
 from telemetry.intake import Intake, capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
 from telemetry.openapi import CAPTURE, QUICK_ORDER_CAPTURE
@@ -94,7 +94,7 @@ def _may_be_quick_order(event: Any) -> bool:
 def _content(request: Request) -> bytes:
     limit = settings.TELEMETRY_MAX_BODY_BYTES
     if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
-        raise TooLarge(f"The body is larger than {limit} bytes.")
+        raise TooLargeError(f"The body is larger than {limit} bytes.")
     return bytes(request._request.body)
 
 
@@ -109,8 +109,8 @@ def _content_type(request: Request) -> str:
 def _parse(content: bytes, content_type: str) -> Body:
     try:
         body = parse(content, is_ndjson=content_type == _NDJSON)
-    except UnreadableBody as error:
+    except BodyError as error:
         raise ValidationError({"detail": str(error)}) from error
     if len(body.events) > settings.TELEMETRY_MAX_EVENTS:
-        raise TooLarge(f"The body holds {len(body.events)} events; send at most {settings.TELEMETRY_MAX_EVENTS}.")
+        raise TooLargeError(f"The body holds {len(body.events)} events; send at most {settings.TELEMETRY_MAX_EVENTS}.")
     return body

@@ -81,6 +81,7 @@ def eager_tasks():
     """Run background tasks at once, in the process that queues them."""
     from smplat.celery import app
 
+    app.loader.import_default_modules()
     app.conf.task_always_eager = True
     yield
     app.conf.task_always_eager = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-_PATIENCE_SECONDS = 20
+_TIMEOUT_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class FakeServer(ThreadingHTTPServer):
 
     def reply(self) -> Reply:
         """The answer whose turn it is, once the gate is open."""
-        self.gate.wait(_PATIENCE_SECONDS)
+        self.gate.wait(_TIMEOUT_SECONDS)
         return self.replies.popleft() if self.replies else self.usual
 
     def handle_error(self, *_: object) -> None:

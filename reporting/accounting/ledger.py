@@ -4,9 +4,10 @@
     accepted = exported + pending + expired
 
 What a request brought is written with its rows (:class:`telemetry.models.IntakeTally`). The fold adds those tallies to
-totals, and counts the rows of each feed up to the fence of :mod:`reporting.feeds.fence`, behind which alone new ones appear.
-A reader adds what is not folded yet, in one statement and so in one snapshot. In any snapshot a row and its tally are
-both there or neither, so that nothing under way makes a remainder. docs/adr/0014-the-conservation-ledger.md tells more.
+totals, and counts the rows of each feed up to the fence of :mod:`reporting.feeds.fence`, after which alone new ones
+appear. A reader adds what is not folded yet, in one statement and so in one snapshot. In any snapshot a row and its
+tally are both there or neither, so that nothing under way makes a remainder. docs/adr/0014-the-conservation-ledger.md
+tells more.
 """
 
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from psycopg import sql
 
 from reporting.feeds import FEEDS, Feed
 from reporting.feeds.checksums import content_sum_sql, day_sql, id_sum_sql
-from reporting.feeds.fence import FenceTimeout, fence
+from reporting.feeds.fence import FenceTimeoutError, fence
 from reporting.feeds.shapes import model_of
 from reporting.models import Checkpoint, ExpiredDay, RowTotal
 from telemetry.models import IntakeTally, IntakeTotal
@@ -27,7 +28,7 @@ from telemetry.store import NO_FEED
 _BATCH_TALLIES = 5_000
 _BATCH_POSITIONS = 50_000
 #: How long a fold waits for writers; the next one comes soon.
-_PATIENCE = timedelta(seconds=5)
+_TIMEOUT = timedelta(seconds=5)
 _TALLIES = sql.Identifier(IntakeTally._meta.db_table)
 _TOTALS = sql.Identifier(IntakeTotal._meta.db_table)
 _ROWS = sql.Identifier(RowTotal._meta.db_table)
@@ -93,7 +94,7 @@ def note(model: type[Model], received: int, accepted: int, duplicates: int) -> N
 
 _FOLD_TALLIES = sql.SQL(
     """
-    WITH batch AS MATERIALIZED (SELECT id FROM {tallies} ORDER BY id LIMIT {most} FOR UPDATE SKIP LOCKED),
+    WITH batch AS MATERIALIZED (SELECT id FROM {tallies} ORDER BY id LIMIT {maximum} FOR UPDATE SKIP LOCKED),
     gone AS (DELETE FROM {tallies} WHERE id IN (SELECT id FROM batch) RETURNING *),
     added AS (
         INSERT INTO {totals} AS known (line, received, accepted, duplicates, ignored, rejected)
@@ -108,7 +109,7 @@ _FOLD_TALLIES = sql.SQL(
     )
     SELECT count(*) FROM gone
     """
-).format(tallies=_TALLIES, totals=_TOTALS, most=sql.Literal(_BATCH_TALLIES))
+).format(tallies=_TALLIES, totals=_TOTALS, maximum=sql.Literal(_BATCH_TALLIES))
 
 
 def fold() -> None:
@@ -127,8 +128,8 @@ def _fold_tallies() -> int:
 
 def _fold_rows(feed: Feed) -> None:
     try:
-        settled = fence(model_of(feed), _PATIENCE)
-    except FenceTimeout:
+        settled = fence(model_of(feed), _TIMEOUT)
+    except FenceTimeoutError:
         # Writers that do not end in time leave the rest to the next fold; readers count it meanwhile.
         return
     while _step(feed, settled) < settled:

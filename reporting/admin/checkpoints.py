@@ -18,9 +18,9 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from reporting.checkpoints import rewinds
 from reporting.checkpoints.content import CheckpointError, moment
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import iso
 from reporting.models import Checkpoint, CheckpointMove
 from smplat.lib.admin import EvidenceAdmin
+from smplat.lib.times import iso
 
 REWIND = "reporting.rewind_checkpoint"
 SHOWN_MOVES = 50
@@ -111,7 +111,7 @@ class CheckpointAdmin(EvidenceAdmin):
             "form": form,
             "plan": plan,
             "definition": FEEDS[feed],
-            "most_counted": rewinds.MOST_COUNTED,
+            "max_counted": rewinds.MAX_COUNTED,
         }
         return self._page(request, "reporting/checkpoint_rewind.html", checkpoint, context)
 

@@ -28,7 +28,7 @@ class WebhookDestinationAdmin(EvidenceAdmin):
             WebhookDestination.objects.filter(pk__in=[destination.pk for destination in chosen]).enable()
             for destination in chosen:
                 self.log_change(request, destination, "Enabled.")
-                AuditEntry.objects.record(user, AuditEntry.Action.ENABLE_DESTINATION, destination.name)
+                AuditEntry.objects.log(user, AuditEntry.Action.ENABLE_DESTINATION, destination.name)
         self.message_user(request, f"{len(chosen)} enabled. The next run sends to them again.")
 
     def has_enable_permission(self, request: HttpRequest) -> bool:

@@ -29,7 +29,7 @@ from reporting.models import (
 )
 from smplat.lib.admin import EvidenceAdmin
 
-_MOST_COUNTED = 10_000
+_MAX_COUNTED = 10_000
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -40,7 +40,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         """How many rows there are, at most 10,000."""
-        return self.object_list.order_by()[:_MOST_COUNTED].count()
+        return self.object_list.order_by()[:_MAX_COUNTED].count()
 
 
 class IndexedEvidenceAdmin(EvidenceAdmin):
@@ -48,18 +48,18 @@ class IndexedEvidenceAdmin(EvidenceAdmin):
 
     Attributes:
         uuid_lookups: what a term that is a UUID is compared with.
-        text_lookups: what any term is compared with.
+        string_lookups: what any term is compared with.
     """
 
     paginator = CappedPaginator
     # Sorting by a column without an index would read and sort the whole table.
     sortable_by = ()
     uuid_lookups: ClassVar[tuple[str, ...]] = ()
-    text_lookups: ClassVar[tuple[str, ...]] = ()
+    string_lookups: ClassVar[tuple[str, ...]] = ()
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Everything that is searched, which is why the page shows a search box."""
-        return (*self.uuid_lookups, *self.text_lookups)
+        return (*self.uuid_lookups, *self.string_lookups)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -71,7 +71,7 @@ class IndexedEvidenceAdmin(EvidenceAdmin):
     def matching(self, term: str) -> Q:
         """The condition of a search."""
         condition = Q(pk__in=[])
-        for lookup in self.text_lookups:
+        for lookup in self.string_lookups:
             condition |= Q(**{lookup: term})
         if (identifier := _uuid(term)) is not None:
             for lookup in self.uuid_lookups:
@@ -112,7 +112,7 @@ class PricingExperimentSegmentAdmin(IndexedEvidenceAdmin):
     list_display: ClassVar = ["event_id", "slug", "variant_key", "status", "is_control", "order_number", "recorded_at"]
     ordering: ClassVar = ["-recorded_at"]
     uuid_lookups = ("event_id", "order_id")
-    text_lookups = ("slug",)
+    string_lookups = ("slug",)
 
 
 @admin.register(GuardrailFollowUp)
@@ -122,7 +122,7 @@ class GuardrailFollowUpAdmin(IndexedEvidenceAdmin):
     list_display: ClassVar = ["follow_up_id", "provider_id", "provider_name", "action", "notes", "created_at"]
     ordering: ClassVar = ["-created_at"]
     uuid_lookups = ("follow_up_id",)
-    text_lookups = ("provider_id",)
+    string_lookups = ("provider_id",)
 
 
 @admin.register(ProviderGuardrailStatus)
@@ -131,7 +131,7 @@ class ProviderGuardrailStatusAdmin(IndexedEvidenceAdmin):
 
     list_display: ClassVar = ["provider_id", "provider_name", "is_paused", "last_action", "updated_at"]
     ordering: ClassVar = ["provider_id"]
-    text_lookups = ("provider_id",)
+    string_lookups = ("provider_id",)
 
 
 @admin.register(ExportRun)
@@ -141,7 +141,7 @@ class ExportRunAdmin(IndexedEvidenceAdmin):
     list_display: ClassVar = ["id", "feed", "trigger", "state", "created_at", "rows", "bytes", "error"]
     ordering: ClassVar = ["-created_at"]
     uuid_lookups = ("id",)
-    text_lookups = ("feed",)
+    string_lookups = ("feed",)
 
 
 @admin.register(AutomationRun)
@@ -158,7 +158,7 @@ class AuditEntryAdmin(IndexedEvidenceAdmin):
 
     list_display: ClassVar = ["at", "username", "action", "subject", "details"]
     ordering: ClassVar = ["-id"]
-    text_lookups = ("username", "subject")
+    string_lookups = ("username", "subject")
 
 
 @admin.register(SlackMessage)
@@ -167,7 +167,7 @@ class SlackMessageAdmin(IndexedEvidenceAdmin):
 
     list_display: ClassVar = ["dedupe_key", "webhook", "state", "attempts", "created_at", "sent_at", "problem"]
     ordering: ClassVar = ["-id"]
-    text_lookups = ("dedupe_key",)
+    string_lookups = ("dedupe_key",)
 
 
 admin.site.register(WebhookDestination, WebhookDestinationAdmin)

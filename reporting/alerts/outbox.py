@@ -13,16 +13,17 @@ import random
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from reporting.alerts import slack
 from reporting.models import SlackChannel, SlackMessage
 from reporting.models.messages import SlackMessageQuerySet
+from smplat.lib.queueing import queue_task
 
 logger = logging.getLogger(__name__)
 Webhook = SlackMessage.Webhook
@@ -34,8 +35,8 @@ PACE = timedelta(seconds=1)
 _SHIFT = timedelta(seconds=25)
 # A message whose answer did not come in time may have arrived and is posted again, so patience spares duplicates.
 # Nobody waits here but a background thread.
-_PATIENCE_SECONDS = 45.0
-_LONGEST_PAUSE_SECONDS = 300
+_TIMEOUT_SECONDS = 45.0
+_MAX_PAUSE_SECONDS = 300
 
 
 def put(dedupe_key: str, webhook: Webhook, text: str) -> None:
@@ -53,19 +54,7 @@ def put(dedupe_key: str, webhook: Webhook, text: str) -> None:
         return
     message = SlackMessage(dedupe_key=dedupe_key, webhook=webhook, text=text)
     SlackMessage.objects.bulk_create([message], ignore_conflicts=True)
-    transaction.on_commit(_nudge, robust=True)
-
-
-def _nudge() -> None:
-    # The tasks import whatever puts messages here.
-    from reporting.tasks import deliver_slack
-
-    try:
-        deliver_slack.delay()
-    except (OperationalError, OSError) as error:
-        logger.warning(
-            "Slack hears of it with the next delivery, the broker cannot be reached: %s", type(error).__name__
-        )
+    transaction.on_commit(partial(queue_task, "reporting.deliver_slack"), robust=True)
 
 
 def deliver(now: Callable[[], datetime] = timezone.now, pause: Callable[[float], None] = time.sleep) -> int:
@@ -120,7 +109,7 @@ def _post_next(url: str, webhooks: list[str], now: Callable[[], datetime]) -> sl
         message = due.select_for_update(skip_locked=True).first() if channel else None
         if channel is None or message is None:
             return None
-        answer = slack.post(url, message.text, attempts=1, patience=_PATIENCE_SECONDS)
+        answer = slack.post(url, message.text, attempts=1, timeout=_TIMEOUT_SECONDS)
         _settle(message, answer, now())
         if _pace(channel, answer, now()):
             _give_up_old(SlackMessage.objects.filter(webhook__in=webhooks), answer.problem or "", now())
@@ -153,8 +142,8 @@ def _wait_after(answer: slack.Answer, failures: int) -> timedelta:
     """What Slack asks for; else 2, 4, 8 … seconds up to five minutes, less up to half of it, so that workers spread."""
     if answer.retry_after is not None:
         return max(answer.retry_after, PACE)
-    longest = min(2 ** min(failures, 16), _LONGEST_PAUSE_SECONDS)
-    return timedelta(seconds=random.uniform(longest / 2, longest))
+    max_bytes = min(2 ** min(failures, 16), _MAX_PAUSE_SECONDS)
+    return timedelta(seconds=random.uniform(max_bytes / 2, max_bytes))
 
 
 def _give_up_old(messages: SlackMessageQuerySet, problem: str, now: datetime) -> None:

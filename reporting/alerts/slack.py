@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 5.0
 _ATTEMPTS = 3
 # Slack asks for seconds; a longer wait than this is rubbish, which must not silence a channel for days.
-_LONGEST_RETRY_AFTER = timedelta(hours=1)
+_MAX_RETRY_AFTER = timedelta(hours=1)
 #: Statuses by which Slack refuses the message itself; anything else may pass, or be mended by another webhook.
 _REFUSALS = frozenset({400, 413})
 
@@ -59,14 +59,14 @@ def link(url: str, label: str) -> str:
     return f"<{escape(address)}|{one_line(label)}>"
 
 
-def post(webhook: str, text: str, attempts: int = _ATTEMPTS, patience: float = _TIMEOUT_SECONDS) -> Answer:
+def post(webhook: str, text: str, attempts: int = _ATTEMPTS, timeout: float = _TIMEOUT_SECONDS) -> Answer:
     """Post ``text`` to ``webhook``; never raises for what Slack or the network do.
 
     Args:
         webhook: the incoming webhook's URL; it is a secret and is never logged.
         text: the message in Slack's markup, its variable parts escaped.
         attempts: how often to try while Slack cannot be reached.
-        patience: how many seconds to wait for an answer.
+        timeout: how many seconds to wait for an answer.
     """
     retrying = Retrying(
         stop=stop_after_attempt(attempts),
@@ -74,9 +74,9 @@ def post(webhook: str, text: str, attempts: int = _ATTEMPTS, patience: float = _
         retry=retry_if_exception_type(httpx.TransportError),
         reraise=True,
     )
-    timeout = httpx.Timeout(patience, connect=_TIMEOUT_SECONDS)
+    limits = httpx.Timeout(timeout, connect=_TIMEOUT_SECONDS)
     try:
-        answer = _read(retrying(httpx.post, webhook, json={"text": text}, timeout=timeout, follow_redirects=False))
+        answer = _read(retrying(httpx.post, webhook, json={"text": text}, timeout=limits, follow_redirects=False))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         answer = Answer(f"Slack could not be reached ({type(error).__name__})")
     if answer.problem:
@@ -97,4 +97,4 @@ def _read(response: httpx.Response) -> Answer:
 def _retry_after(seconds: str) -> timedelta | None:
     if not re.fullmatch(r"[0-9]{1,9}", seconds):
         return None
-    return min(timedelta(seconds=int(seconds)), _LONGEST_RETRY_AFTER)
+    return min(timedelta(seconds=int(seconds)), _MAX_RETRY_AFTER)

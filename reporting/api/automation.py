@@ -6,12 +6,12 @@ from rest_framework.views import APIView
 
 from reporting.api import operations
 from reporting.api.parsing import limit_of
-from reporting.feeds.shapes import iso
 from reporting.models import AutomationRun
 from smplat.lib.access import KeyOrOperator
+from smplat.lib.times import iso
 
 _DEFAULT_LIMIT = 20
-_MOST_RUNS = 100
+_MAX_RUNS = 100
 
 
 class AutomationHistoryView(APIView):
@@ -20,9 +20,9 @@ class AutomationHistoryView(APIView):
     permission_classes = (KeyOrOperator,)
     required_permission = "reporting.view_automationrun"
 
-    @operations.automation_history(_MOST_RUNS, _DEFAULT_LIMIT)
+    @operations.automation_history(_MAX_RUNS, _DEFAULT_LIMIT)
     def get(self, request: Request) -> Response:
         """Return the newest ``limit`` runs. ``replay`` stays empty: this installation replays no orders."""
-        runs = AutomationRun.objects.newest(limit_of(request, _MOST_RUNS, _DEFAULT_LIMIT))
+        runs = AutomationRun.objects.newest(limit_of(request, _MAX_RUNS, _DEFAULT_LIMIT))
         alerts = [{"ranAt": iso(run.ran_at), "summary": run.summary, "metadata": run.metadata} for run in runs]
         return Response({"alerts": alerts, "replay": []})

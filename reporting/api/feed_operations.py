@@ -11,7 +11,7 @@ from reporting.api import examples
 from reporting.api.parameters import limit, sent_back
 from reporting.api.schemas import ACTIVITY, COUNT, ROWS, TEXT, array, message_schema
 from reporting.feeds import Feed
-from reporting.webhooks.receive import MOST_ROWS
+from reporting.webhooks.receive import MAX_ROWS
 from smplat.lib.openapi import (
     AWAY,
     FORBIDDEN,
@@ -129,7 +129,7 @@ def ingestion(feed: Feed) -> Description:
             _webhook_header("webhook-id", identifier, "The message's id; the same message is kept once.", "msg_1f2e"),
             _webhook_header("webhook-timestamp", stamp, "Unix time in seconds, at most 5 minutes off.", "1769054400"),
         ],
-        request={"application/json": body(message_schema(feed, MOST_ROWS), {key: [examples.ROWS[feed.key]]})},
+        request={"application/json": body(message_schema(feed, MAX_ROWS), {key: [examples.ROWS[feed.key]]})},
         responses={
             202: answer(
                 objects({"status": {"const": "accepted"}, "rows": COUNT, "object": TEXT}),

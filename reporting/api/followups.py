@@ -10,19 +10,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reporting.api import operations
-from reporting.api.parsing import JsonRenderer, ObjectParser, cursor_of, is_ascending, limit_of, text_of
+from reporting.api.parsing import JsonRenderer, ObjectParser, cursor_of, is_ascending, limit_of, string_of
 from reporting.feeds.cursors import Walk
 from reporting.insights.workflow import provider_telemetry
 from reporting.models import ProviderGuardrailStatus
 from reporting.recording import followups
-from reporting.recording.idempotency import KeyReused
+from reporting.recording.idempotency import KeyReusedError
 from reporting.recording.requests import FOLLOW_UP, validated
 from smplat.lib.access import KeyOrOperator
-from smplat.lib.errors import Conflict
+from smplat.lib.errors import ConflictError
 
-_MOST_ROWS, _DEFAULT_ROWS = 100, 15
-_LONGEST_KEY = 200
-_LONGEST_PROVIDER_ID = 200
+_MAX_ROWS, _DEFAULT_ROWS = 100, 15
+_MAX_KEY_LENGTH = 200
+_MAX_PROVIDER_ID_LENGTH = 200
 
 
 class FollowUpsView(APIView):
@@ -37,21 +37,21 @@ class FollowUpsView(APIView):
         """The permission to add a follow-up or to view them."""
         return f"reporting.{'add' if self.request.method == 'POST' else 'view'}_guardrailfollowup"
 
-    @operations.follow_up(_LONGEST_KEY)
+    @operations.follow_up(_MAX_KEY_LENGTH)
     def post(self, request: Request) -> Response:
         """Record a follow-up, and return it with the state in which it leaves the provider."""
         key = _idempotency_key(request)
         try:
             recorded = followups.record(validated(FOLLOW_UP, request.data), key, _operator(request))
-        except KeyReused as error:
-            raise Conflict({"Idempotency-Key": [str(error)]}) from error
+        except KeyReusedError as error:
+            raise ConflictError({"Idempotency-Key": [str(error)]}) from error
         return Response({**recorded, "providerTelemetry": None}, status=status.HTTP_201_CREATED)
 
-    @operations.timeline(_MOST_ROWS, _DEFAULT_ROWS, _LONGEST_PROVIDER_ID)
+    @operations.timeline(_MAX_ROWS, _DEFAULT_ROWS, _MAX_PROVIDER_ID_LENGTH)
     def get(self, request: Request) -> Response:
         """Return a page of the timeline of one provider, or of all of them."""
-        limit, cursor = limit_of(request, _MOST_ROWS, _DEFAULT_ROWS), cursor_of(request)
-        provider_id = text_of(request, "providerId", _LONGEST_PROVIDER_ID)
+        limit, cursor = limit_of(request, _MAX_ROWS, _DEFAULT_ROWS), cursor_of(request)
+        provider_id = string_of(request, "providerId", _MAX_PROVIDER_ID_LENGTH)
         provider: dict[str, Any] = {"status": None, "providerTelemetry": None}
         if provider_id is not None:
             provider = {"status": _status(provider_id), "providerTelemetry": provider_telemetry(provider_id)}
@@ -74,7 +74,7 @@ def _status(provider_id: str) -> dict[str, Any]:
 
 def _idempotency_key(request: Request) -> str | None:
     given = request.headers.get("Idempotency-Key")
-    if given is not None and ("\x00" in given or not 1 <= len(given) <= _LONGEST_KEY):
-        message = f"Must be a text of 1 to {_LONGEST_KEY} characters, none of them NUL."
+    if given is not None and ("\x00" in given or not 1 <= len(given) <= _MAX_KEY_LENGTH):
+        message = f"Must be a text of 1 to {_MAX_KEY_LENGTH} characters, none of them NUL."
         raise ValidationError({"Idempotency-Key": [message]})
     return given

@@ -14,16 +14,16 @@ from rest_framework.views import APIView
 
 from reporting.api.parsing import JsonRenderer
 from reporting.feeds import FEEDS, Feed
-from reporting.feeds.from_wire import Unmappable
+from reporting.feeds.from_wire import UnmappableError
 from reporting.lake.storage import LakeError
 from reporting.webhooks import receive, signing
-from smplat.lib.errors import Conflict, TooLarge
+from smplat.lib.errors import ConflictError, TooLargeError
 
 logger = logging.getLogger(__name__)
-MOST_BYTES = 1_048_576
+MAX_BYTES = 1_048_576
 
 
-class StageAway(APIException):
+class StageAwayError(APIException):
     """The stage cannot be used; the message may be repeated."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
@@ -46,13 +46,13 @@ class SignatureAuthentication(BaseAuthentication):
     """Verifies the signature of a message, by the Standard Webhooks scheme, over the body as it came."""
 
     def authenticate(self, request: Request) -> tuple[Sender, str]:
-        """Return the message's sender; raise AuthenticationFailed where it is not signed, and TooLarge."""
+        """Return the message's sender; raise AuthenticationFailed where it is not signed, and TooLargeError."""
         secrets = settings.ANALYTICS_WEBHOOK_SECRETS
         if not secrets:
             raise AuthenticationFailed("This endpoint is closed, since ANALYTICS_WEBHOOK_SECRET is not set.")
         try:
             return Sender(signing.verify(_content(request), request.headers, secrets)), "standard-webhooks"
-        except signing.BadSignature as error:
+        except signing.SignatureError as error:
             raise AuthenticationFailed(str(error)) from error
 
     def authenticate_header(self, request: Request) -> str:
@@ -80,15 +80,15 @@ class IngestView(APIView):
         """Write the rows in warehouse shape, once per message, and say where."""
         try:
             accepted = receive.accept(self.feed, _message_id(request), _content(request))
-        except Unmappable as error:
+        except UnmappableError as error:
             raise ValidationError({error.path: [error.problem]}) from error
-        except receive.TooManyRows as error:
-            raise TooLarge(str(error)) from error
-        except receive.OtherContent as error:
-            raise Conflict(str(error)) from error
+        except receive.TooManyRowsError as error:
+            raise TooLargeError(str(error)) from error
+        except receive.ConflictingContentError as error:
+            raise ConflictError(str(error)) from error
         except LakeError as error:
             logger.exception("A message for the stage is not kept")
-            raise StageAway from error
+            raise StageAwayError from error
         answer = {"status": "accepted", "rows": accepted.rows, "object": accepted.key}
         return Response(answer, status=status.HTTP_202_ACCEPTED)
 
@@ -99,6 +99,6 @@ def _message_id(request: Request) -> str:
 
 
 def _content(request: Request) -> bytes:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
-        raise TooLarge(f"The body is larger than {MOST_BYTES} bytes.")
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
+        raise TooLargeError(f"The body is larger than {MAX_BYTES} bytes.")
     return bytes(request._request.body)

@@ -24,7 +24,7 @@ from smplat.lib.openapi import (
     error,
     nullable,
     objects,
-    texts,
+    string_schema,
 )
 
 _CLOSED = {401: UNAUTHORIZED, 403: FORBIDDEN}
@@ -74,16 +74,16 @@ def recording() -> Description:
     )
 
 
-def experiment_events(most: int, default: int) -> Description:
+def experiment_events(maximum: int, default: int) -> Description:
     """Describe the list of segments."""
     return extend_schema(
         operation_id="list_experiment_events",
         tags=["Onboarding"],
         summary="List the segments of all orders",
-        parameters=[limit(most, default), CURSOR, ORDER],
+        parameters=[limit(maximum, default), CURSOR, ORDER],
         responses={
             200: answer(
-                objects({"events": array(ROWS["onboarding_segments"], maxItems=most), "nextCursor": _NEXT_CURSOR}),
+                objects({"events": array(ROWS["onboarding_segments"], maxItems=maximum), "nextCursor": _NEXT_CURSOR}),
                 "A page.",
                 examples.SEGMENTS,
             ),
@@ -94,22 +94,24 @@ def experiment_events(most: int, default: int) -> Description:
     )
 
 
-def conversions(most: int, default: int, longest_slug: int) -> Description:
+def conversions(maximum: int, default: int, max_slug_length: int) -> Description:
     """Describe the conversions by experiment and variant."""
     counts = {"orderCount": COUNT, "journeyCount": COUNT}
     variant = objects({"variantKey": TEXT, "variantName": nullable(TEXT), "isControl": {"type": "boolean"}, **counts})
     metric = objects({"slug": TEXT, **counts, "lastActivity": TIME, "variants": array(variant)})
-    cursor = query("cursor", texts(longest_slug, least=1), "The last slug of the page before.", "spring-offer")
+    cursor = query(
+        "cursor", string_schema(max_slug_length, min_length=1), "The last slug of the page before.", "spring-offer"
+    )
     return extend_schema(
         operation_id="list_experiment_conversions",
         tags=["Onboarding"],
         summary="Count conversions by experiment and variant",
-        parameters=[limit(most, default, "How many experiments to return at most."), cursor],
+        parameters=[limit(maximum, default, "How many experiments to return at most."), cursor],
         responses={
             200: answer(
                 objects(
                     {
-                        "metrics": array(metric, maxItems=most),
+                        "metrics": array(metric, maxItems=maximum),
                         "cursor": nullable(TEXT),
                         "nextCursor": _NEXT_CURSOR,
                     }
@@ -124,11 +126,11 @@ def conversions(most: int, default: int, longest_slug: int) -> Description:
     )
 
 
-def follow_up(longest_key: int) -> Description:
+def follow_up(max_key_length: int) -> Description:
     """Describe the recording of a follow-up."""
     key = OpenApiParameter(
         "Idempotency-Key",
-        texts(longest_key, least=1),
+        string_schema(max_key_length, min_length=1),
         OpenApiParameter.HEADER,
         description="Makes repetitions within 24 hours harmless: they get the first answer.",
         examples=[OpenApiExample("Example", "9f6c1f0e-follow-up")],
@@ -154,11 +156,13 @@ def follow_up(longest_key: int) -> Description:
     )
 
 
-def timeline(most: int, default: int, longest_provider_id: int) -> Description:
+def timeline(maximum: int, default: int, max_provider_id_length: int) -> Description:
     """Describe the timeline of follow-ups."""
-    provider = query("providerId", texts(longest_provider_id, least=1), "Keeps to one provider, and tells its state.")
+    provider = query(
+        "providerId", string_schema(max_provider_id_length, min_length=1), "Keeps to one provider, and tells its state."
+    )
     page = {
-        "entries": array(ROWS["guardrail_followups"], maxItems=most),
+        "entries": array(ROWS["guardrail_followups"], maxItems=maximum),
         "nextCursor": _NEXT_CURSOR,
         "status": nullable(_STATUS),
         "providerTelemetry": nullable(objects(ACTIVITY)),
@@ -168,7 +172,7 @@ def timeline(most: int, default: int, longest_provider_id: int) -> Description:
         operation_id="list_follow_ups",
         tags=["Guardrails"],
         summary="List guardrail follow-ups",
-        parameters=[provider, limit(most, default), CURSOR, ORDER],
+        parameters=[provider, limit(maximum, default), CURSOR, ORDER],
         responses={
             200: answer(objects(page), "A page.", examples.TIMELINE),
             400: error("A bad parameter.", _BAD_LIMIT),
@@ -179,7 +183,7 @@ def timeline(most: int, default: int, longest_provider_id: int) -> Description:
     )
 
 
-def automation_history(most: int, default: int) -> Description:
+def automation_history(maximum: int, default: int) -> Description:
     """Describe the history of the provider automation."""
     digest = dict.fromkeys(("providerId", "severity", "guardrailStatus"), TEXT)
     alert = objects({**digest, "providerName": nullable(TEXT), "platformSlug": nullable(TEXT), "occurredAt": TIME})
@@ -198,10 +202,10 @@ def automation_history(most: int, default: int) -> Description:
         operation_id="list_automation_runs",
         tags=["Guardrails"],
         summary="List what the provider automation saw",
-        parameters=[limit(most, default, "How many runs to return at most.")],
+        parameters=[limit(maximum, default, "How many runs to return at most.")],
         responses={
             200: answer(
-                objects({"alerts": array(objects(run), maxItems=most), "replay": array({}, maxItems=0)}),
+                objects({"alerts": array(objects(run), maxItems=maximum), "replay": array({}, maxItems=0)}),
                 "The newest runs.",
                 examples.AUTOMATION,
             ),

@@ -21,9 +21,9 @@ def sent_back(name: str, schema: Schema, description: str) -> OpenApiParameter:
     )
 
 
-def limit(most: int | None, default: int, description: str = "How many rows to return at most.") -> OpenApiParameter:
-    """How much to return; ``most`` is None where more is asked for in vain, but may be."""
-    upper = {} if most is None else {"maximum": most}
+def limit(maximum: int | None, default: int, description: str = "How many rows to return at most.") -> OpenApiParameter:
+    """How much to return; ``maximum`` is None where more is asked for in vain, but may be."""
+    upper = {} if maximum is None else {"maximum": maximum}
     return query("limit", {"type": "integer", "minimum": 1, **upper, "default": default}, description)
 
 

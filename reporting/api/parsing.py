@@ -12,8 +12,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from reporting.feeds import cursors
-from smplat.lib.errors import TooLarge
-from telemetry.bodies import MAX_DEPTH, MAX_STRING, UnreadableBody, parse, problem_of
+from smplat.lib.errors import TooLargeError
+from telemetry.bodies import MAX_DEPTH, MAX_STRING, BodyError, parse, problem_of
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
@@ -30,19 +30,19 @@ class ObjectParser(BaseParser):
 
         Raises:
             ValidationError: the body is no JSON object, or holds what no database can; the part of it is named.
-            TooLarge: the body has too many bytes.
+            TooLargeError: the body has too many bytes.
         """
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         content = stream.read(limit + 1)
         if len(content) > limit:
-            raise TooLarge(f"The body is larger than {limit} bytes.")
+            raise TooLargeError(f"The body is larger than {limit} bytes.")
         return _object(content)
 
 
 def _object(content: bytes) -> dict[str, Any]:
     try:
         body = parse(content, is_ndjson=False)
-    except UnreadableBody as error:
+    except BodyError as error:
         raise ValidationError({"body": ["Must be a JSON object."]}) from error
     value = None if body.is_batch else body.events[0]
     # A text's limit is that of its field. Unknown keys are ignored, so that the length of theirs does not matter.
@@ -79,15 +79,15 @@ class JsonRenderer(BaseRenderer):
         return b"" if data is None else orjson.dumps(data)
 
 
-def limit_of(request: Request, most: int, default: int) -> int:
+def limit_of(request: Request, maximum: int, default: int) -> int:
     """The ``limit`` of the query, ``default`` when none is given.
 
     Raises:
-        ValidationError: it is not a whole number from 1 to ``most``.
+        ValidationError: it is not a whole number from 1 to ``maximum``.
     """
     given = request.query_params.get("limit", str(default))
-    if not (_DIGITS.fullmatch(given) and 1 <= int(given) <= most):
-        raise ValidationError({"limit": [f"Must be a whole number from 1 to {most}."]})
+    if not (_DIGITS.fullmatch(given) and 1 <= int(given) <= maximum):
+        raise ValidationError({"limit": [f"Must be a whole number from 1 to {maximum}."]})
     return int(given)
 
 
@@ -112,17 +112,17 @@ def cursor_of(request: Request) -> cursors.Cursor | None:
     given = request.query_params.get("cursor")
     try:
         return None if given is None else cursors.parse(given)
-    except cursors.BadCursor as error:
+    except cursors.CursorError as error:
         raise ValidationError({"cursor": [str(error)]}) from error
 
 
-def text_of(request: Request, name: str, most: int) -> str | None:
+def string_of(request: Request, name: str, maximum: int) -> str | None:
     """The text ``name`` of the query, None when none is given.
 
     Raises:
-        ValidationError: it is empty, longer than ``most`` characters, or holds a NUL character.
+        ValidationError: it is empty, longer than ``maximum`` characters, or holds a NUL character.
     """
     given = request.query_params.get(name)
-    if given is not None and ("\x00" in given or not 1 <= len(given) <= most):
-        raise ValidationError({name: [f"Must be a text of 1 to {most} characters, none of them NUL."]})
+    if given is not None and ("\x00" in given or not 1 <= len(given) <= maximum):
+        raise ValidationError({name: [f"Must be a text of 1 to {maximum} characters, none of them NUL."]})
     return given

@@ -8,8 +8,25 @@ from rest_framework import serializers
 
 from reporting.feeds import FEEDS, Column, ColumnType, Feed, WireField
 from reporting.feeds.shapes import model_of
-from reporting.recording.requests import HTTP_URL, Flag, HttpUrl, Identifier, Text, WireObject
-from smplat.lib.openapi import IGNORED, STORABLE, TIME, Schema, component, nullable, objects, open_objects, texts
+from reporting.recording.requests import (
+    HTTP_URL,
+    HttpUrlField,
+    StrictBooleanField,
+    StrictUUIDField,
+    StringField,
+    WireObject,
+)
+from smplat.lib.openapi import (
+    IGNORED,
+    STORABLE,
+    TIME,
+    Schema,
+    component,
+    nullable,
+    objects,
+    open_objects,
+    string_schema,
+)
 
 COUNT: Schema = {"type": "integer", "minimum": 0}
 TEXT: Schema = {"type": "string"}
@@ -70,12 +87,12 @@ def _column_schema(feed: Feed, column: Column) -> Schema:
     return nullable(schema) if column.nullable else schema
 
 
-def message_schema(feed: Feed, most_rows: int) -> Schema:
+def message_schema(feed: Feed, max_rows: int) -> Schema:
     """The JSON schema of a webhook's message: what the ingestion shim needs of rows in wire shape.
 
     A row that comes in needs less than one that goes out has: what may be null may be missing.
     """
-    rows = {"type": "array", "items": _incoming_schema(feed), "minItems": 1, "maxItems": most_rows}
+    rows = {"type": "array", "items": _incoming_schema(feed), "minItems": 1, "maxItems": max_rows}
     return open_objects({str(feed.webhook_key): rows}, [str(feed.webhook_key)], STORABLE)
 
 
@@ -96,7 +113,7 @@ def _given_schema(feed: Feed, column: Column) -> Schema:
     field: Any = model_of(feed)._meta.get_field(column.name)
     if column.type is not ColumnType.TEXT:
         return {**_TYPES[column.type], "description": column.help}
-    schema = texts(field.max_length, description=column.help)
+    schema = string_schema(field.max_length, description=column.help)
     return nullable(schema) if column.nullable else schema
 
 
@@ -153,22 +170,22 @@ def _choice(field: serializers.ChoiceField) -> Schema:
 
 
 @request_schema.register
-def _flag(field: Flag) -> Schema:
+def _flag(field: StrictBooleanField) -> Schema:
     return _described(field, {"type": "boolean"})
 
 
 @request_schema.register
-def _identifier(field: Identifier) -> Schema:
+def _identifier(field: StrictUUIDField) -> Schema:
     return _or_null(field, {"type": "string", "format": "uuid"})
 
 
 @request_schema.register
-def _text(field: Text) -> Schema:
-    return _or_null(field, texts(field.max_length, least=0 if field.allow_blank else 1))
+def _text(field: StringField) -> Schema:
+    return _or_null(field, string_schema(field.max_length, min_length=0 if field.allow_blank else 1))
 
 
 @request_schema.register
-def _url(field: HttpUrl) -> Schema:
+def _url(field: HttpUrlField) -> Schema:
     url = {"type": "string", "maxLength": field.max_length, "pattern": _URL_PATTERN}
     return _or_null(field, {"anyOf": [url, {"const": ""}]} if field.allow_blank else url)
 

@@ -17,7 +17,7 @@ from reporting.recording import segments
 from reporting.recording.requests import RECORDING, validated
 from smplat.lib.access import ApiKeyAuthentication, ApiKeyHolder, KeyOrOperator
 
-_MOST_ROWS, _DEFAULT_ROWS = 1_000, 250
+_MAX_ROWS, _DEFAULT_ROWS = 1_000, 250
 
 
 class KeyAlone(BasePermission):
@@ -42,7 +42,7 @@ class RecordingView(APIView):
         order = _order_id(order_id)
         try:
             event_ids = segments.record(order, **validated(RECORDING, request.data))
-        except segments.UnknownJourney as error:
+        except segments.UnknownJourneyError as error:
             raise NotFound({"journeyId": [f"{error}; leave it out where it is not known."]}) from error
         answer: dict[str, Any] = {"status": "accepted", "eventIds": [str(event_id) for event_id in event_ids]}
         return Response(answer, status=status.HTTP_202_ACCEPTED)
@@ -55,10 +55,10 @@ class ExperimentEventsView(APIView):
     renderer_classes = (JsonRenderer,)
     required_permission = "reporting.view_pricingexperimentsegment"
 
-    @operations.experiment_events(_MOST_ROWS, _DEFAULT_ROWS)
+    @operations.experiment_events(_MAX_ROWS, _DEFAULT_ROWS)
     def get(self, request: Request) -> Response:
         """Return a page in wire shape, newest first unless the query says otherwise."""
-        limit = limit_of(request, most=_MOST_ROWS, default=_DEFAULT_ROWS)
+        limit = limit_of(request, maximum=_MAX_ROWS, default=_DEFAULT_ROWS)
         page = Walk(segments.FEED, is_ascending(request)).page(limit, cursor_of(request))
         return Response({"events": page.rows, "nextCursor": page.next_cursor})
 

@@ -10,14 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting.api.downloads import attachment
 from reporting.api.feed_operations import workflow_summary
+from reporting.exports.artifacts import attachment
 from reporting.feeds import FEEDS, Feed
 from reporting.feeds.shapes import model_of, ndjson, wire_rows
 from reporting.insights.workflow import workflow_activity
 from smplat.lib.access import KeyOrOperator
 
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 
 
 class WindowExportView(APIView):
@@ -62,16 +62,16 @@ class WorkflowSummaryView(APIView):
         return Response(workflow_activity(limit_of(request, window)).summary())
 
 
-def limit_of(request: Request, most: int) -> int:
-    """The ``limit`` of the query, capped at ``most``, which it is when none is given.
+def limit_of(request: Request, maximum: int) -> int:
+    """The ``limit`` of the query, capped at ``maximum``, which it is when none is given.
 
     Raises:
         ValidationError: it is not a positive whole number.
     """
     given = request.query_params.get("limit")
     if given is None:
-        return most
+        return maximum
     digits = given.strip()
-    if not (digits.isascii() and digits.isdigit() and int(digits[:_MOST_DIGITS]) > 0):
-        raise ValidationError({"limit": [f"Must be a whole number from 1; at most {most} are returned."]})
-    return min(int(digits[:_MOST_DIGITS]), most)
+    if not (digits.isascii() and digits.isdigit() and int(digits[:_MAX_DIGITS]) > 0):
+        raise ValidationError({"limit": [f"Must be a whole number from 1; at most {maximum} are returned."]})
+    return min(int(digits[:_MAX_DIGITS]), maximum)

@@ -14,12 +14,13 @@ from django.db import connection
 from django.utils import timezone
 
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import iso, model_of
+from reporting.feeds.shapes import model_of
+from smplat.lib.times import is_accepted, iso
 
 #: How far ahead of this machine's clock a checkpoint may be, since the clocks of two machines differ.
 CLOCK_TOLERANCE = timedelta(minutes=5)
-MOST_BYTES = 65_536
-_LONGEST_QUOTE = 80
+MAX_BYTES = 65_536
+_MAX_QUOTE_LENGTH = 80
 _FORMS = 'a JSON object with "cursor" or "position", or a bare time'
 _TIMES = "an ISO 8601 time with its offset from UTC, from 1970 to 2199, such as 2026-01-22T04:00:00.123456Z"
 
@@ -99,14 +100,14 @@ def moment(text: object) -> datetime:
         found = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         found = None
-    if found is None or found.utcoffset() is None or not 1970 <= found.year < 2200:
+    if found is None or found.utcoffset() is None or not is_accepted(found):
         raise refused(repr(text), _TIMES)
     return found.astimezone(UTC)
 
 
 def refused(found: str, allowed: str) -> ValueError:
     """The error of a value that is not allowed."""
-    shown = found if len(found) <= _LONGEST_QUOTE else f"{found[:_LONGEST_QUOTE]}…"
+    shown = found if len(found) <= _MAX_QUOTE_LENGTH else f"{found[:_MAX_QUOTE_LENGTH]}…"
     return ValueError(f"found {shown}, allowed is {allowed}")
 
 
@@ -122,8 +123,8 @@ def last_position(feed: str) -> int:
 
 def _values(content: bytes) -> dict[str, Any]:
     """The values of a checkpoint file, whichever form it has."""
-    if len(content) > MOST_BYTES:
-        raise refused(f"more than {MOST_BYTES} bytes", _FORMS)
+    if len(content) > MAX_BYTES:
+        raise refused(f"more than {MAX_BYTES} bytes", _FORMS)
     try:
         text = content.decode("utf-8-sig").strip()
         if text.startswith("{"):

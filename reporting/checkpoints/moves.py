@@ -71,7 +71,5 @@ def _require_open(run: ExportRun | None) -> None:
     """Hold the row of ``run`` against whoever might close it as crashed, until the transaction ends."""
     if run is None:
         return
-    open_states = [ExportRun.State.QUEUED, ExportRun.State.RUNNING]
-    open_runs = ExportRun.objects.select_for_update(no_key=True).filter(pk=run.pk, state__in=open_states)
-    if not open_runs.exists():
+    if not ExportRun.objects.open().select_for_update(no_key=True).filter(pk=run.pk).exists():
         raise DatabaseError("the run was closed by another process, which found this one's database session gone")

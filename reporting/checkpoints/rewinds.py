@@ -15,15 +15,17 @@ from django.db import transaction
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
+from reporting.alerts.runs import close_dead_run
 from reporting.checkpoints.moves import move
 from reporting.checkpoints.stores import CheckpointError, Point
-from reporting.exports.locks import AlreadyRunning, feed_lock
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import iso, model_of
+from reporting.feeds.lock import FeedBusyError, held
+from reporting.feeds.shapes import model_of
 from reporting.models import AuditEntry, Checkpoint, CheckpointMove
+from smplat.lib.times import iso
 
 #: Rows are counted up to here, since a rewind may go back over the whole table.
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 Reason = CheckpointMove.Reason
 
 
@@ -34,7 +36,7 @@ class Plan:
     Attributes:
         checkpoint: the checkpoint as it is.
         to: where it would go.
-        rows: how many rows would be exported again; those beyond ``MOST_COUNTED`` count as one.
+        rows: how many rows would be exported again; those beyond ``MAX_COUNTED`` count as one.
     """
 
     checkpoint: Checkpoint
@@ -67,7 +69,7 @@ def plan(feed: str, *, to_time: datetime | None = None, to_position: int | None 
         )
     again = _rows(feed).filter(position__gt=position, position__lte=checkpoint.position)
     to = _point(checkpoint, position, to_time or _time_at(feed, position))
-    return Plan(checkpoint, to, again[: MOST_COUNTED + 1].count())
+    return Plan(checkpoint, to, again[: MAX_COUNTED + 1].count())
 
 
 def rewind(
@@ -104,16 +106,19 @@ def undo(last: CheckpointMove, user: User | None) -> CheckpointMove:
 
 def _note(made: CheckpointMove, user: User | None, action: AuditEntry.Action) -> None:
     if user is not None:
-        AuditEntry.objects.record(user, action, made.feed, move=made.pk, to_position=made.to_position)
+        AuditEntry.objects.log(user, action, made.feed, move=made.pk, to_position=made.to_position)
 
 
 @contextmanager
 def _alone_with(feed: str) -> Iterator[None]:
     """Hold the feed against runs, and make the block one transaction, which ends before the feed is given back."""
     try:
-        with feed_lock(feed), transaction.atomic():
-            yield
-    except AlreadyRunning as error:
+        with held(feed):
+            # A process that lost its session, and lives, must not move the checkpoint once this move is done.
+            close_dead_run(feed)
+            with transaction.atomic():
+                yield
+    except FeedBusyError as error:
         raise CheckpointError(f"the checkpoint cannot move now: {error}; try again when it has ended") from error
 
 

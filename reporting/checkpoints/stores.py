@@ -11,11 +11,11 @@ from typing import Protocol
 
 import orjson
 
-from reporting.checkpoints.content import MOST_BYTES, CheckpointError, Point, check_position, parse
+from reporting.checkpoints.content import MAX_BYTES, CheckpointError, Point, check_position, parse
 from reporting.checkpoints.moves import move
-from reporting.feeds.shapes import iso
 from reporting.lake import storage
 from reporting.models import Checkpoint, ExportRun
+from smplat.lib.times import iso
 
 __all__ = [
     "CheckpointError",
@@ -164,9 +164,9 @@ def _content(uri: str) -> bytes | None:
     try:
         for chunk in storage.read(uri):
             content += chunk
-            if len(content) > MOST_BYTES:
+            if len(content) > MAX_BYTES:
                 break
-    except storage.NotThere:
+    except storage.ObjectNotFoundError:
         return None
     except storage.LakeError as error:
         raise CheckpointError(f"the checkpoint cannot be read: {error}") from error

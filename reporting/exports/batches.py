@@ -21,20 +21,20 @@ def batches(lines: Iterable[Line], limits: Limits) -> Iterator[list[Line]]:
         yield batch
 
 
-def deliver(lines: Iterable[Line], sink: Sink, most_rows: int | None = None) -> Iterator[list[Line]]:
+def deliver(lines: Iterable[Line], sink: Sink, max_rows: int | None = None) -> Iterator[list[Line]]:
     """Write ``lines`` to ``sink`` and give each batch after the sink has taken it.
 
     Args:
         lines: the rows, in order.
         sink: where they go; it is neither committed nor aborted here.
-        most_rows: rows in one batch, at most; None for what the sink takes.
+        max_rows: rows in one batch, at most; None for what the sink takes.
 
     Raises:
         reporting.exports.sinks.SinkError: a batch was not taken; the ones given before were.
     """
     limits = sink.limits
-    if most_rows is not None:
-        limits = Limits(min(most_rows, limits.rows), limits.bytes)
+    if max_rows is not None:
+        limits = Limits(min(max_rows, limits.rows), limits.bytes)
     for batch in batches(lines, limits):
         sink.write(batch)
         yield batch

@@ -14,9 +14,10 @@ from reporting.checkpoints.stores import CheckpointStore, Point
 from reporting.exports.batches import deliver
 from reporting.exports.sinks import Sink
 from reporting.feeds import Feed
-from reporting.feeds.fence import FENCE_PATIENCE, fence
+from reporting.feeds.fence import FENCE_TIMEOUT, fence
 from reporting.feeds.lines import Line, RowRange, position_before
-from reporting.feeds.shapes import iso, model_of
+from reporting.feeds.shapes import model_of
+from smplat.lib.times import iso
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Scope:
         cursor: a time to start at, inclusive, in place of the checkpoint.
         until: a time after which rows are left to a later run.
         provider_id: the one provider to keep to.
-        most_rows: rows of the whole run, at most; None for all.
+        max_rows: rows of the whole run, at most; None for all.
         batch_rows: rows of one batch, at most; None for what the sink takes.
     """
 
@@ -38,7 +39,7 @@ class Scope:
     cursor: datetime | None = None
     until: datetime | None = None
     provider_id: str | None = None
-    most_rows: int | None = None
+    max_rows: int | None = None
     batch_rows: int | None = None
 
 
@@ -67,16 +68,16 @@ def start_of(scope: Scope, point: Point | None) -> RowRange:
         point: the checkpoint, None where there is none yet.
 
     Raises:
-        reporting.feeds.fence.FenceTimeout: writers of the table did not end.
+        reporting.feeds.fence.FenceTimeoutError: writers of the table did not end.
     """
-    position = fence(model_of(scope.feed), FENCE_PATIENCE)
-    part = replace(_behind(scope, point), until=position, provider_id=scope.provider_id)
+    position = fence(model_of(scope.feed), FENCE_TIMEOUT)
+    part = replace(_after(scope, point), until=position, provider_id=scope.provider_id)
     if scope.until is not None:
         part = part.up_to_time(scope.until)
-    return part if scope.most_rows is None else part.first(scope.most_rows)
+    return part if scope.max_rows is None else part.first(scope.max_rows)
 
 
-def _behind(scope: Scope, point: Point | None) -> RowRange:
+def _after(scope: Scope, point: Point | None) -> RowRange:
     if scope.cursor is not None:
         return RowRange(scope.feed, position_before(scope.feed, scope.cursor), 0, since=scope.cursor)
     if point is None:
@@ -101,7 +102,7 @@ def export(
         tell: is called with ``progress`` after every batch.
 
     Raises:
-        reporting.exports.sinks.SinkError: the sink refused; what is confirmed and noted in the checkpoint by then stays.
+        reporting.exports.sinks.SinkError: the sink refused; what is confirmed and in the checkpoint by then stays.
         reporting.checkpoints.stores.CheckpointError: the checkpoint cannot be read or written.
     """
     try:

@@ -14,17 +14,17 @@ from django.utils import timezone
 from reporting.checkpoints.moves import move
 from reporting.checkpoints.stores import CheckpointError, DatabaseStore, LakeStore, Point, starting_point
 from reporting.exports import delivery
+from reporting.exports.claims import NothingToExportError
 from reporting.exports.delivery import Progress, Scope
-from reporting.exports.outcomes import NothingToExport, close
 from reporting.exports.progress import Meter
 from reporting.exports.sinks import Limits, Sink, SinkError
 from reporting.exports.sinks.lake import LakeSink
 from reporting.exports.sinks.webhook import WebhookSink
 from reporting.feeds import Feed
 from reporting.feeds.lines import Line
-from reporting.feeds.shapes import iso
 from reporting.lake import storage
 from reporting.models import ExportRun
+from smplat.lib.times import iso
 
 _SHAPE = "wire"
 
@@ -62,10 +62,10 @@ def export(run: ExportRun) -> None:
     """Carry out a run that holds its feed.
 
     Raises:
-        NothingToExport: there is no row behind the checkpoint.
+        NothingToExportError: there is no row behind the checkpoint.
         reporting.exports.sinks.SinkError: nothing was confirmed, and the checkpoint did not move.
         reporting.checkpoints.stores.CheckpointError: the checkpoint cannot be used.
-        reporting.feeds.fence.FenceTimeout: writers of the table did not end.
+        reporting.feeds.fence.FenceTimeoutError: writers of the table did not end.
     """
     feed = run.definition
     mirror = LakeStore(settings.CHECKPOINT_URIS[feed.key], feed.key)
@@ -79,7 +79,7 @@ def export(run: ExportRun) -> None:
     try:
         last, failure = _deliver(run, point, sink, progress)
         reached = _keep(run, last, sink, progress)
-    except NothingToExport:
+    except NothingToExportError:
         _refresh(run, mirror, database)
         raise
     finally:
@@ -112,7 +112,7 @@ def _deliver(run: ExportRun, point: Point | None, sink: Sink, progress: Progress
             raise
         return reached, failure
     if reached is None:
-        raise NothingToExport
+        raise NothingToExportError
     return reached, None
 
 
@@ -131,10 +131,10 @@ def _end(run: ExportRun, reached: Point, failure: SinkError | None) -> None:
     with transaction.atomic():
         move(run.feed, reached, run=run)
         if failure is None:
-            close(run, ExportRun.State.SUCCEEDED, "")
+            run.close(ExportRun.State.SUCCEEDED, "")
         else:
             kept = f"{reached.rows} rows were delivered before and are kept; the checkpoint stands at {reached}."
-            close(run, ExportRun.State.FAILED, f"{failure}. {kept}")
+            run.close(ExportRun.State.FAILED, f"{failure}. {kept}")
 
 
 def _mirror(run: ExportRun, mirror: LakeStore, reached: Point) -> None:

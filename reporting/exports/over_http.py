@@ -24,7 +24,7 @@ from reporting.exports.sinks import Sink, SinkError
 from reporting.feeds import Feed
 from reporting.feeds.from_wire import warehouse_row
 from reporting.feeds.lines import Line
-from reporting.feeds.shapes import iso
+from smplat.lib.times import iso
 
 logger = logging.getLogger(__name__)
 _ATTEMPTS = 5
@@ -38,7 +38,7 @@ class ApiError(SinkError):
     """The API did not give the rows; the message says what it answered, without the key."""
 
 
-class _TryAgain(ApiError):
+class _RetryableError(ApiError):
     """What may go better the next time."""
 
 
@@ -90,7 +90,7 @@ class Source:
         attempts = Retrying(
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_random_exponential(multiplier=1, max=30),
-            retry=retry_if_exception_type(_TryAgain),
+            retry=retry_if_exception_type(_RetryableError),
             sleep=self.sleep,
             reraise=True,
         )
@@ -102,9 +102,9 @@ class Source:
         try:
             answer = client.get(_PATH, params=query)
         except httpx.HTTPError as error:
-            raise _TryAgain(f"{self.base_url} cannot be reached ({type(error).__name__})") from error
+            raise _RetryableError(f"{self.base_url} cannot be reached ({type(error).__name__})") from error
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
-            raise _TryAgain(f"{self.base_url} answered {answer.status_code}")
+            raise _RetryableError(f"{self.base_url} answered {answer.status_code}")
         if not answer.is_success:
             raise ApiError(f"{self.base_url} answered {answer.status_code}: {answer.text[:200]}")
         return _content(self.base_url, answer)
@@ -120,7 +120,7 @@ def _content(base_url: str, answer: httpx.Response) -> dict[str, Any]:
     raise ApiError(f"{base_url} did not answer with a page of the list; is it the address of a SMPLAT installation?")
 
 
-def cursor_behind(point: Point | None, start: datetime | None) -> str | None:
+def cursor_after(point: Point | None, start: datetime | None) -> str | None:
     """The REST cursor at which a walk goes on.
 
     Args:
@@ -157,8 +157,8 @@ def export(
         reporting.exports.sinks.SinkError: the API or the sink refused; what is confirmed by then stays.
         reporting.checkpoints.stores.CheckpointError: the checkpoint cannot be read or written.
     """
-    cursor = cursor_behind(store.read(), scope.cursor)
-    lines = islice(source.lines(cursor, scope.shape, scope.until), scope.most_rows)
+    cursor = cursor_after(store.read(), scope.cursor)
+    lines = islice(source.lines(cursor, scope.shape, scope.until), scope.max_rows)
     last: Line | None = None
     try:
         for batch in deliver(lines, sink, scope.batch_rows):

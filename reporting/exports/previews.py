@@ -10,9 +10,9 @@ from reporting.feeds.shapes import model_of
 from reporting.models import Checkpoint
 
 #: Rows are counted one by one up to here; what lies beyond is estimated from these.
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 #: How long a preview waits for writers of the table; the run itself waits longer.
-PATIENCE = timedelta(milliseconds=500)
+TIMEOUT = timedelta(milliseconds=500)
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Preview:
 
 
 def preview(feed: Feed) -> Preview:
-    """Count what a run of ``feed`` would export now, and estimate it beyond ``MOST_COUNTED`` rows.
+    """Count what a run of ``feed`` would export now, and estimate it beyond ``MAX_COUNTED`` rows.
 
     Raises:
-        reporting.feeds.fence.FenceTimeout: writers of the table are under way; the message names them.
+        reporting.feeds.fence.FenceTimeoutError: writers of the table are under way; the message names them.
     """
     whole = _pending(feed)
-    counted = whole.first(MOST_COUNTED)
+    counted = whole.first(MAX_COUNTED)
     size = counted.size("wire")
     if counted.until >= whole.until or size.last_position is None:
         return Preview(size.rows, size.bytes, True, whole.after, whole.until)
@@ -53,7 +53,7 @@ def preview(feed: Feed) -> Preview:
 def _pending(feed: Feed) -> RowRange:
     model = model_of(feed)
     checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
-    after, until = checkpoint.position if checkpoint else 0, fence(model, PATIENCE)
+    after, until = checkpoint.position if checkpoint else 0, fence(model, TIMEOUT)
     whole = RowRange(feed, after, until)
     if feed.window is not None:
         first = rows_for_object(model, feed.window, after, until).values_list("position", flat=True).first()

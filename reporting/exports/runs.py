@@ -8,18 +8,18 @@ from django.db import DatabaseError
 from reporting.alerts.runs import announce
 from reporting.checkpoints.stores import CheckpointError
 from reporting.exports import incremental_job, window_job
-from reporting.exports.locks import AlreadyRunning, claimed
-from reporting.exports.outcomes import NothingToExport, close
+from reporting.exports.claims import NothingToExportError, claimed
 from reporting.exports.sinks import SinkError
 from reporting.feeds import Feed
-from reporting.feeds.fence import FenceTimeout
+from reporting.feeds.fence import FenceTimeoutError
+from reporting.feeds.lock import FeedBusyError
 from reporting.lake import storage
 from reporting.models import ExportRun
 
 logger = logging.getLogger(__name__)
 State = ExportRun.State
 #: What a run may fail of; anything else is a defect, which closes the run too and is raised.
-FAILURES = (storage.LakeError, SinkError, FenceTimeout, CheckpointError, DatabaseError, OSError)
+FAILURES = (storage.LakeError, SinkError, FenceTimeoutError, CheckpointError, DatabaseError, OSError)
 
 
 def request_run(feed: Feed, trigger: ExportRun.Trigger, user_id: int | None = None) -> ExportRun:
@@ -37,8 +37,8 @@ def perform(run: ExportRun) -> ExportRun:
     try:
         with claimed(run):
             _perform_claimed(run)
-    except AlreadyRunning as reason:
-        close(run, State.SKIPPED, f"Skipped: {reason}.")
+    except FeedBusyError as reason:
+        run.close(State.SKIPPED, f"Skipped: {reason}.")
         return run
     announce(run)
     return run
@@ -46,19 +46,19 @@ def perform(run: ExportRun) -> ExportRun:
 
 def close_unqueued(run: ExportRun) -> None:
     """End a run that could not be handed to a worker."""
-    close(run, State.FAILED, "The broker cannot be reached, so no worker can be told. Nothing was exported.")
+    run.close(State.FAILED, "The broker cannot be reached, so no worker can be told. Nothing was exported.")
 
 
 def _perform_claimed(run: ExportRun) -> None:
     try:
         exporter_of(run)(run)
-    except NothingToExport:
-        close(run, State.SKIPPED, "Skipped: there is nothing to export.")
+    except NothingToExportError:
+        run.close(State.SKIPPED, "Skipped: there is nothing to export.")
     except FAILURES as error:
         logger.exception("Export run %s of %s failed", run.pk, run.feed)
-        close(run, State.FAILED, f"{_sentence(error)} The checkpoint did not move; the next run starts from it.")
+        run.close(State.FAILED, f"{_sentence(error)} The checkpoint did not move; the next run starts from it.")
     except BaseException as error:
-        close(run, State.FAILED, f"A defect stopped the run ({type(error).__name__}); the log of the worker has more.")
+        run.close(State.FAILED, f"A defect stopped the run ({type(error).__name__}); the log of the worker has more.")
         announce(run)
         raise
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from reporting.feeds import Feed
-from reporting.feeds.shapes import iso
+from smplat.lib.times import iso
 from telemetry.models import QuickOrderEvent
 from telemetry.summaries import WorkflowActivity, funnel
 

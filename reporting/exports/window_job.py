@@ -20,16 +20,17 @@ from django.utils import timezone
 
 from reporting.checkpoints.moves import move
 from reporting.checkpoints.stores import Point
-from reporting.exports.outcomes import NothingToExport, close
+from reporting.exports.claims import NothingToExportError
 from reporting.exports.progress import Meter
 from reporting.exports.sinks.lake import object_uri
 from reporting.exports.status import METRICS, live_metrics, status_json
 from reporting.feeds import Feed
-from reporting.feeds.fence import FENCE_PATIENCE, fence, rows_for_object
-from reporting.feeds.shapes import iso, model_of, ndjson, wire
+from reporting.feeds.fence import FENCE_TIMEOUT, fence, rows_for_object
+from reporting.feeds.shapes import model_of, ndjson, wire
 from reporting.lake import storage
 from reporting.lake.manifests import Receipt, Tally, manifest_uri
 from reporting.models import Checkpoint, ExportRun
+from smplat.lib.times import iso
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ def export(run: ExportRun) -> None:
     """Carry out a run that holds its feed.
 
     Raises:
-        NothingToExport: the feed holds no row.
+        NothingToExportError: the feed holds no row.
         reporting.lake.storage.LakeError: the lake cannot be used.
-        reporting.feeds.fence.FenceTimeout: writers of the table did not end.
+        reporting.feeds.fence.FenceTimeoutError: writers of the table did not end.
     """
     feed, target = run.definition, settings.EXPORT_TARGETS[run.feed]
     checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
@@ -78,7 +79,7 @@ def _spooled(run: ExportRun, after: int) -> Iterator[Spool]:
     """Write the lines of the next object to a file, count them in it, and remove it in the end."""
     feed = run.definition
     model = model_of(feed)
-    rows = rows_for_object(model, feed.window or 0, after, fence(model, FENCE_PATIENCE))
+    rows = rows_for_object(model, feed.window or 0, after, fence(model, FENCE_TIMEOUT))
     meter = Meter(run, rows.count())
     sources = {field.source for field in feed.wire} | {"position", feed.time_column}
     settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
@@ -89,7 +90,7 @@ def _spooled(run: ExportRun, after: int) -> Iterator[Spool]:
             file.write(ndjson(wire(feed, values)))
             first, last, last_time = first or values["position"], values["position"], values[feed.time_column]
         if first is None or last is None or last_time is None:
-            raise NothingToExport
+            raise NothingToExportError
         tally, metrics = _count(feed, file)
         yield Spool(file, tally, metrics, (first, last), last_time)
 
@@ -132,4 +133,4 @@ def _succeed(run: ExportRun, receipt: Receipt, spool: Spool) -> None:
         move(run.feed, point, run=run)
         run.rows, run.bytes, run.object_uri = receipt.rows, receipt.bytes, receipt.object
         run.checkpoint_after = Checkpoint.objects.get(pk=run.feed).as_json()
-        close(run, ExportRun.State.SUCCEEDED, "")
+        run.close(ExportRun.State.SUCCEEDED, "")

@@ -8,7 +8,7 @@ finds it however deep the page lies.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,17 +17,16 @@ from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, Tuple
 
 from reporting.feeds import Feed
 from reporting.feeds.fence import settled_before
-from reporting.feeds.shapes import Row, iso, model_of, wire
+from reporting.feeds.shapes import Row, model_of, wire
+from smplat.lib.times import is_accepted, iso
 
 _CURSOR = re.compile(
     r"(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))"
     r"(~(?P<tie>[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}))?"
 )
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-class BadCursor(ValueError):
+class CursorError(ValueError):
     """A text that is no cursor; the message says what is allowed."""
 
 
@@ -59,18 +58,18 @@ def parse(text: str) -> Cursor:
     """Read a cursor.
 
     Raises:
-        BadCursor: ``text`` is not a timestamp with an offset between 1970 and 2200, bare or with a tie-break.
+        CursorError: ``text`` is not a timestamp with an offset between 1970 and 2200, bare or with a tie-break.
     """
     # A plus sign that a client left unescaped in a query arrives as a space.
     match = _CURSOR.fullmatch(text.replace(" ", "+"))
     if match is None:
-        raise BadCursor("Must be a time such as 2026-01-22T04:00:00.123456Z, or the nextCursor of the page before.")
+        raise CursorError("Must be a time such as 2026-01-22T04:00:00.123456Z, or the nextCursor of the page before.")
     try:
         at = datetime.fromisoformat(match["at"])
     except ValueError as error:
-        raise BadCursor(f"Holds a time that does not exist: {error}.") from error
-    if not _EARLIEST <= at < _LATEST:
-        raise BadCursor("Must lie between 1970 and 2200.")
+        raise CursorError(f"Holds a time that does not exist: {error}.") from error
+    if not is_accepted(at):
+        raise CursorError("Must lie between 1970 and 2200.")
     return Cursor(at, UUID(match["tie"]) if match["tie"] else None)
 
 

@@ -17,14 +17,14 @@ from psycopg import sql
 
 _POLL_SECONDS = 0.02
 #: How long an export waits for writers before it gives up.
-FENCE_PATIENCE = timedelta(seconds=60)
+FENCE_TIMEOUT = timedelta(seconds=60)
 
 
-class FenceTimeout(RuntimeError):
+class FenceTimeoutError(RuntimeError):
     """Writers of the table did not end in time, so that no new position is known to be settled."""
 
 
-def fence(model: type[Model], patience: timedelta) -> int:
+def fence(model: type[Model], timeout: timedelta) -> int:
     """Return a position up to which no row of ``model`` can appear any more; 0 for an empty sequence.
 
     Reads the sequence first, then which transactions may write the table, and waits for just those to end. A writer
@@ -33,10 +33,10 @@ def fence(model: type[Model], patience: timedelta) -> int:
 
     Args:
         model: the model to read; its ``position`` is drawn from a sequence that the column owns.
-        patience: how long to wait for the writers under way.
+        timeout: how long to wait for the writers under way.
 
     Raises:
-        FenceTimeout: some of them were still under way after ``patience``; the message names their backends.
+        FenceTimeoutError: some of them were still under way after ``timeout``; the message names their backends.
     """
     table = model._meta.db_table
     with connection.cursor() as cursor:
@@ -44,7 +44,7 @@ def fence(model: type[Model], patience: timedelta) -> int:
         sequence = cursor.fetchone()[0]
         cursor.execute(sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(*sequence.split("."))))
         position, is_called = cursor.fetchone()
-    _wait_for(_writers(table), table, patience)
+    _wait_for(_writers(table), table, timeout)
     return position if is_called else 0
 
 
@@ -112,13 +112,15 @@ def write_time(model: type[Model]) -> datetime:
     return moment
 
 
-def _wait_for(writers: dict[str, int], table: str, patience: timedelta) -> None:
-    deadline = time.monotonic() + patience.total_seconds()
+def _wait_for(writers: dict[str, int], table: str, timeout: timedelta) -> None:
+    deadline = time.monotonic() + timeout.total_seconds()
     under_way = writers
     while under_way:
         if time.monotonic() > deadline:
             backends = ", ".join(str(pid) for pid in sorted(under_way.values()))
-            raise FenceTimeout(f"the table {table} is held back by unfinished writers (database process {backends})")
+            raise FenceTimeoutError(
+                f"the table {table} is held back by unfinished writers (database process {backends})"
+            )
         time.sleep(_POLL_SECONDS)
         still_there = _writers(table)
         under_way = {transaction: pid for transaction, pid in under_way.items() if transaction in still_there}

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from reporting.feeds import Column, ColumnType, Feed
-from reporting.feeds.shapes import Row, iso, model_of
+from reporting.feeds.shapes import Row, model_of
+from smplat.lib.times import is_accepted, iso
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -14,10 +15,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-
-
-class Unmappable(ValueError):
+class UnmappableError(ValueError):
     """A part of a message cannot become a row of the warehouse.
 
     Attributes:
@@ -39,10 +37,10 @@ def warehouse_row(feed: Feed, row: Any, path: str) -> Row:
         path: where it stands in the message, for errors.
 
     Raises:
-        Unmappable: a value is missing, or not of its column's type.
+        UnmappableError: a value is missing, or not of its column's type.
     """
     if not isinstance(row, dict):
-        raise Unmappable(path, "Must be an object.")
+        raise UnmappableError(path, "Must be an object.")
     return {column.name: _cell(feed, column, row, path) for column in feed.columns}
 
 
@@ -52,7 +50,7 @@ def _cell(feed: Feed, column: Column, row: Row, path: str) -> Any:
             return _checked(feed, column, value, f"{path}.{wire_path}")
     if column.nullable:
         return None
-    raise Unmappable(f"{path}.{column.wire[0]}", "Must not be null or missing.")
+    raise UnmappableError(f"{path}.{column.wire[0]}", "Must not be null or missing.")
 
 
 def _value_at(row: Row, wire_path: str, path: str) -> Any:
@@ -61,33 +59,35 @@ def _value_at(row: Row, wire_path: str, path: str) -> Any:
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise Unmappable(path, "Must be an object or null.")
+            raise UnmappableError(path, "Must be an object or null.")
         value, path = value.get(name), f"{path}.{name}"
     return value
 
 
 def _checked(feed: Feed, column: Column, value: Any, path: str) -> Any:
     if column.type is ColumnType.TEXT:
-        most = model_of(feed)._meta.get_field(column.name).max_length  # type: ignore[union-attr]
-        return _text(value, most, path)
+        max_length = model_of(feed)._meta.get_field(column.name).max_length  # type: ignore[union-attr]
+        return _text(value, max_length, path)
     return _CHECKS[column.type](value, path)
 
 
-def _text(value: Any, most: int | None, path: str) -> str:
-    if not isinstance(value, str) or (most is not None and len(value) > most):
-        raise Unmappable(path, f"Must be a text of at most {most} characters." if most else "Must be a text.")
+def _text(value: Any, max_length: int | None, path: str) -> str:
+    if not isinstance(value, str) or (max_length is not None and len(value) > max_length):
+        raise UnmappableError(
+            path, f"Must be a text of at most {max_length} characters." if max_length else "Must be a text."
+        )
     return value
 
 
 def _uuid(value: Any, path: str) -> str:
     if not isinstance(value, str) or not _UUID.fullmatch(value):
-        raise Unmappable(path, "Must be a UUID.")
+        raise UnmappableError(path, "Must be a UUID.")
     return value.lower()
 
 
 def _flag(value: Any, path: str) -> bool:
     if not isinstance(value, bool):
-        raise Unmappable(path, "Must be true or false.")
+        raise UnmappableError(path, "Must be true or false.")
     return value
 
 
@@ -96,8 +96,8 @@ def _time(value: Any, path: str) -> str:
         moment = datetime.fromisoformat(value) if _TIME.fullmatch(value) else None
     except (ValueError, TypeError):
         moment = None
-    if moment is None or not _EARLIEST <= moment < _LATEST:
-        raise Unmappable(path, "Must be a time from 1970 to 2200, such as 2026-01-22T04:00:00.123456Z.")
+    if moment is None or not is_accepted(moment):
+        raise UnmappableError(path, "Must be a time from 1970 to 2200, such as 2026-01-22T04:00:00.123456Z.")
     return iso(moment)
 
 

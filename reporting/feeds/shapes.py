@@ -5,7 +5,7 @@ reference, flat) serves the warehouse stage, and CSV, which :mod:`reporting.feed
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from django.apps import apps
 from django.db.models import Model, QuerySet
 
 from reporting.feeds import Feed
+from smplat.lib.times import iso
 
 Row = dict[str, Any]
 
@@ -21,11 +22,6 @@ Row = dict[str, Any]
 def model_of(feed: Feed) -> type[Model]:
     """The model whose rows ``feed`` exports."""
     return apps.get_model(feed.model)
-
-
-def iso(moment: datetime) -> str:
-    """``moment`` as ISO 8601 in UTC with a ``Z``, always with six decimals, so that texts sort as moments do."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def wire_rows(feed: Feed, rows: QuerySet[Any]) -> Iterator[Row]:

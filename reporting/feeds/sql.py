@@ -1,7 +1,7 @@
 """The two shapes of a feed as SQL, so that PostgreSQL writes the JSON of a bulk export.
 
-Derived from the same declarations as :mod:`reporting.feeds.shapes`, and tested to give the same JSON. ``row_to_json`` writes
-compact JSON in the order of the columns.
+Derived from the same declarations as :mod:`reporting.feeds.shapes`, and tested to give the same JSON. ``row_to_json``
+writes compact JSON in the order of the columns.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from psycopg import sql
 from reporting.feeds import Feed
 from reporting.feeds.shapes import model_of
 
-#: ISO 8601 with six decimals and a Z; see :func:`reporting.feeds.shapes.iso`.
+#: ISO 8601 with six decimals and a Z; see :func:`smplat.lib.times.iso`.
 _ISO = sql.SQL("""to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""")
 Named = tuple[str, sql.Composable]
 

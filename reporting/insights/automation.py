@@ -13,20 +13,20 @@ from django.utils import timezone
 
 from reporting.alerts import digests, outbox, slack
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import iso
 from reporting.insights.fetching import FetchError, fetch_json
 from reporting.insights.workflow import workflow_activity
 from reporting.models import AutomationRun, GuardrailFollowUp
+from smplat.lib.times import iso
 from telemetry.models import GuardrailWorkflowEvent
 
 WATCHED = timedelta(hours=24)
 #: How bad each guardrail status is; the others alert nobody.
 SEVERITIES = {"breached": "critical", "warning": "warning"}
-_PATIENCE_SECONDS = 10.0
-_MOST_LINES = 20
+_TIMEOUT_SECONDS = 10.0
+_MAX_LINES = 20
 
 
-class BrokenSummary(Exception):
+class SummaryError(Exception):
     """The workflow summary cannot be read; the message names the setting and what went wrong."""
 
     def __init__(self, problem: str) -> None:
@@ -108,8 +108,8 @@ def _summary(alerts: list[Alert], providers: int) -> dict[str, int]:
 def _digest(alerts: list[Alert]) -> str:
     critical = sum(alert.severity == "critical" for alert in alerts)
     head = f"*Provider guardrails*: {critical} critical, {len(alerts) - critical} warning, not followed up"
-    more = [f"… and {len(alerts) - _MOST_LINES} more."] if len(alerts) > _MOST_LINES else []
-    return "\n".join([head, *map(_digest_line, alerts[:_MOST_LINES]), *more])
+    more = [f"… and {len(alerts) - _MAX_LINES} more."] if len(alerts) > _MAX_LINES else []
+    return "\n".join([head, *map(_digest_line, alerts[:_MAX_LINES]), *more])
 
 
 def _digest_line(alert: Alert) -> str:
@@ -126,7 +126,7 @@ def _workflow_telemetry() -> dict[str, Any]:
         return {"workflowTelemetry": workflow_activity(window).summary()}
     try:
         return {"workflowTelemetry": fetch_summary(url)}
-    except BrokenSummary as error:
+    except SummaryError as error:
         return {"workflowTelemetry": None, "workflowTelemetryError": str(error)}
 
 
@@ -136,12 +136,12 @@ def fetch_summary(url: str) -> dict[str, Any]:
     The API key goes along to this installation's own origin alone.
 
     Raises:
-        BrokenSummary: nothing answers in time, or the answer is no JSON object of at most 1 MiB that can be stored.
+        SummaryError: nothing answers in time, or the answer is no JSON object of at most 1 MiB that can be stored.
     """
     try:
-        return fetch_json(url, _PATIENCE_SECONDS, _api_key_for(url))
+        return fetch_json(url, _TIMEOUT_SECONDS, _api_key_for(url))
     except FetchError as error:
-        raise BrokenSummary(str(error)) from error
+        raise SummaryError(str(error)) from error
 
 
 def _api_key_for(url: str) -> dict[str, str]:

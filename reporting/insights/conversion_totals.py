@@ -1,10 +1,10 @@
 """Running totals of the conversions: assignments are counted once, when they are new.
 
 An order counts once for an experiment and once for each of its variants, by the first of its assignments in the order
-of positions. The fold adds what lies between its own position and the fence of :mod:`reporting.feeds.fence`. Behind the fence
-no smaller position can appear any more, so whether an assignment is its order's first never changes afterwards. A
-reader adds the rest, the assignments behind the fold's position, in the same statement: it sees one snapshot, in which
-every assignment lies either in the totals or behind them.
+of positions. The fold adds what lies between its own position and the fence of :mod:`reporting.feeds.fence`. Up to the
+fence no position can appear any more, so whether an assignment is its order's first never changes afterwards. A reader
+adds the rest, the assignments after the fold's position, in the same statement: it sees one snapshot, in which every
+assignment lies either in the totals or after them.
 """
 
 from datetime import timedelta
@@ -12,12 +12,12 @@ from datetime import timedelta
 from django.db import connection, transaction
 from psycopg import sql
 
-from reporting.feeds.fence import FenceTimeout, fence
+from reporting.feeds.fence import FenceTimeoutError, fence
 from reporting.models import ConversionFold, ConversionTotal, PricingExperimentSegment
 
 _BATCH_POSITIONS = 50_000
 #: How long a fold waits for writers; the next one comes soon.
-_PATIENCE = timedelta(seconds=5)
+_TIMEOUT = timedelta(seconds=5)
 SEGMENTS = sql.Identifier(PricingExperimentSegment._meta.db_table)
 TOTALS = sql.Identifier(ConversionTotal._meta.db_table)
 FOLD = sql.Identifier(ConversionFold._meta.db_table)
@@ -84,8 +84,8 @@ def fold() -> int:
     Writers that do not end in time leave the rest to the next fold; readers count it meanwhile.
     """
     try:
-        settled = fence(PricingExperimentSegment, _PATIENCE)
-    except FenceTimeout:
+        settled = fence(PricingExperimentSegment, _TIMEOUT)
+    except FenceTimeoutError:
         settled = 0
     reached = _step(settled)
     while reached < settled:

@@ -6,8 +6,9 @@ from typing import Any
 from django.db import connection
 from psycopg import sql
 
-from reporting.feeds.shapes import Row, iso
+from reporting.feeds.shapes import Row
 from reporting.insights.conversion_totals import COLUMNS, FOLD, TOTALS, counted
+from smplat.lib.times import iso
 
 # The totals, and the assignments that are not in them yet, in one statement and so in one snapshot. One slug more than
 # the page shows tells whether there is a next page.

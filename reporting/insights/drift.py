@@ -25,9 +25,9 @@ from telemetry.models import QuickOrderEvent
 from telemetry.summaries import funnel
 
 #: Drift above this many per cent is marked.
-MOST_DRIFT = 5.0
+MAX_DRIFT = 5.0
 #: An export of more events is not compared, since that would read them all.
-MOST_COMPARED = 20_000
+MAX_COMPARED = 20_000
 #: How many runs the sparkline shows.
 RUNS_SHOWN = 24
 _COUNTS = ("startCount", "abortCount", "completeCount")
@@ -91,7 +91,7 @@ class Figure:
     @property
     def is_drifting(self) -> bool:
         """Whether the drift is to be marked."""
-        return self.drift is not None and self.drift > MOST_DRIFT
+        return self.drift is not None and self.drift > MAX_DRIFT
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ def _last_exported(window: Sequence[Seen], published: Published) -> int | None:
 
 
 def _why_not(last: int | None, status: dict[str, Any]) -> str:
-    if status["events"] > MOST_COMPARED:
-        return f"The export holds {status['events']:,} events; more than {MOST_COMPARED:,} are not compared."
+    if status["events"] > MAX_COMPARED:
+        return f"The export holds {status['events']:,} events; more than {MAX_COMPARED:,} are not compared."
     if last is None and status["events"]:
         return "The export is older than every event of the live window, so the two have nothing in common."
     if timezone.now() - status["syncedAt"] > settings.TELEMETRY_RETENTION:
@@ -177,7 +177,7 @@ class RunDrift:
     @property
     def is_drifting(self) -> bool:
         """Whether the drift is to be marked."""
-        return self.percent > MOST_DRIFT
+        return self.percent > MAX_DRIFT
 
 
 def of_runs() -> list[RunDrift]:

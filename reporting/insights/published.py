@@ -19,7 +19,7 @@ from reporting.insights.fetching import FetchError, fetch_json
 from reporting.models import ExportRun
 
 #: The time that a page waits for all of the URLs together.
-PATIENCE_SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
 _KEPT, _FAILURE_KEPT = timedelta(seconds=30), timedelta(seconds=10)
 # A URL that answers drop by drop keeps its thread for longer than a page waits; it is not asked again meanwhile.
 _readers = ThreadPoolExecutor(max_workers=3, thread_name_prefix="published-status")
@@ -106,7 +106,7 @@ class Published:
 
 
 def statuses() -> dict[str, Published]:
-    """The status of every feed that has one, by the feed's key, within ``PATIENCE_SECONDS`` and by one query."""
+    """The status of every feed that has one, by the feed's key, within ``TIMEOUT_SECONDS`` and by one query."""
     remote = _by_url({feed: url for feed, url in settings.STATUS_URLS.items() if url})
     runs = {run.feed: run for run in ExportRun.objects.newest_artifact_of_each_feed()}
     return {feed: remote.get(feed) or _own(feed, runs.get(feed)) for feed in _SHAPES}
@@ -121,7 +121,7 @@ def _own(feed: str, run: ExportRun | None) -> Published:
 def _by_url(urls: dict[str, str]) -> dict[str, Published]:
     found = {feed: cache.get(_cache_key(feed)) for feed in urls}
     asked = {feed: _ask(feed, url) for feed, url in urls.items() if found[feed] is None}
-    wait(asked.values(), timeout=PATIENCE_SECONDS)
+    wait(asked.values(), timeout=TIMEOUT_SECONDS)
     for feed, future in asked.items():
         found[feed] = _answer(feed, future)
         kept = _FAILURE_KEPT if found[feed].problem else _KEPT
@@ -132,13 +132,13 @@ def _by_url(urls: dict[str, str]) -> dict[str, Published]:
 def _ask(feed: str, url: str) -> "Future[dict[str, Any]]":
     under_way = _under_way.get(feed)
     if under_way is None or under_way.done():
-        under_way = _under_way[feed] = _readers.submit(fetch_json, url, PATIENCE_SECONDS)
+        under_way = _under_way[feed] = _readers.submit(fetch_json, url, TIMEOUT_SECONDS)
     return under_way
 
 
 def _answer(feed: str, future: "Future[dict[str, Any]]") -> Published:
     if not future.done():
-        return Published(_setting(feed), problem=f"{_setting(feed)}: no answer within {PATIENCE_SECONDS:.0f} s.")
+        return Published(_setting(feed), problem=f"{_setting(feed)}: no answer within {TIMEOUT_SECONDS:.0f} s.")
     try:
         return _checked(feed, future.result())
     except FetchError as error:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import iso
+from smplat.lib.times import iso
 from telemetry.models import GuardrailWorkflowEvent
 from telemetry.summaries import WorkflowActivity
 

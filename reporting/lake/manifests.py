@@ -13,7 +13,7 @@ from typing import IO, Any
 import orjson
 
 from reporting.feeds.checksums import id_number
-from reporting.feeds.shapes import iso
+from smplat.lib.times import iso
 
 
 @dataclass(frozen=True)

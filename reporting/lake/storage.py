@@ -36,7 +36,7 @@ class LakeError(OSError):
     """The lake could not be read or written; the message says where and why, without credentials."""
 
 
-class NotThere(LakeError):
+class ObjectNotFoundError(LakeError):
     """There is nothing at a URI; whether it can be reached is not in doubt."""
 
 
@@ -138,13 +138,13 @@ def read(uri: str) -> Iterator[bytes]:
     """Open ``uri`` and return its content in chunks; an error to open it shows at once, before the first chunk.
 
     Raises:
-        NotThere: there is nothing at ``uri``.
+        ObjectNotFoundError: there is nothing at ``uri``.
         LakeError: it cannot be read.
     """
     try:
         stream = _open(place(uri))
     except (BotoCoreError, ClientError, OSError) as error:
-        kind = NotThere if _is_missing(error) else LakeError
+        kind = ObjectNotFoundError if _is_missing(error) else LakeError
         raise kind(f"cannot read {uri}: {_reason(error)}") from error
     return _chunks(uri, stream)
 

@@ -17,23 +17,23 @@ from tqdm import tqdm
 from reporting.alerts.runs import announce
 from reporting.checkpoints import stores
 from reporting.exports import delivery, runs
+from reporting.exports.claims import claimed
 from reporting.exports.delivery import Progress, Scope
-from reporting.exports.locks import AlreadyRunning, claimed
-from reporting.exports.outcomes import close
 from reporting.exports.sinks import Sink, SinkError
 from reporting.exports.sinks.lake import LakeSink
-from reporting.exports.sinks.streams import FileSink, ReceiverGone, StdoutSink
+from reporting.exports.sinks.streams import FileSink, ReceiverGoneError, StdoutSink
 from reporting.exports.sinks.webhook import WebhookSink
 from reporting.feeds import Feed, cursors
-from reporting.feeds.fence import FenceTimeout
+from reporting.feeds.fence import FenceTimeoutError
+from reporting.feeds.lock import FeedBusyError
 from reporting.lake.storage import LakeError
 from reporting.models import ExportRun
 from smplat.lib.addresses import is_lake_uri, is_url
 
-_FAILURES = (SinkError, LakeError, FenceTimeout, DatabaseError, OSError, stores.CheckpointError)
+_FAILURES = (SinkError, LakeError, FenceTimeoutError, DatabaseError, OSError, stores.CheckpointError)
 
 
-class Usage(CommandError):
+class UsageError(CommandError):
     """The flags do not go together; exit code 2."""
 
     def __init__(self, message: str) -> None:
@@ -81,7 +81,7 @@ class ExportCommand(BaseCommand):
                 self._export_as_run(scope, progress, options)
             else:
                 self._export(scope, store, progress, options)
-        except ReceiverGone:
+        except ReceiverGoneError:
             return
         except KeyboardInterrupt:
             raise CommandError(f"Stopped by hand; {_kept(progress)}", returncode=1) from None
@@ -103,11 +103,11 @@ class ExportCommand(BaseCommand):
                 run.checkpoint_before = point.as_json() if (point := store.read()) else None
                 self._export(scope, store, progress, options)
                 _succeed(run, progress)
-        except AlreadyRunning as reason:
-            close(run, ExportRun.State.SKIPPED, f"Skipped: {reason}.")
+        except FeedBusyError as reason:
+            run.close(ExportRun.State.SKIPPED, f"Skipped: {reason}.")
             self._say(run.error)
         except BaseException as error:
-            close(run, ExportRun.State.FAILED, f"{str(error) or type(error).__name__}; {_kept(progress)}")
+            run.close(ExportRun.State.FAILED, f"{str(error) or type(error).__name__}; {_kept(progress)}")
             raise
         finally:
             announce(run)
@@ -131,7 +131,7 @@ class ExportCommand(BaseCommand):
             shape=options["shape"],
             cursor=options["cursor"],
             until=options["until"],
-            most_rows=options["max_rows"],
+            max_rows=options["max_rows"],
             batch_rows=options["limit"],
         )
 
@@ -139,7 +139,7 @@ class ExportCommand(BaseCommand):
         """The checkpoint that the flags name."""
         kind, path = options["cursor_store"], options["cursor_store_path"]
         if kind == "db" and options["cursor"] is not None:
-            raise Usage(
+            raise UsageError(
                 "--cursor with --cursor-store db would skip rows of the jobs; rewind the checkpoint in the admin"
             )
         if kind == "file":
@@ -147,7 +147,7 @@ class ExportCommand(BaseCommand):
         if kind == "s3":
             uri = path or settings.CHECKPOINT_URIS[self.feed.key]
             if not is_lake_uri(uri):
-                raise Usage("--cursor-store-path must be s3://bucket/key or file:///absolute/path")
+                raise UsageError("--cursor-store-path must be s3://bucket/key or file:///absolute/path")
             return stores.LakeStore(uri, self.feed.key)
         return stores.DatabaseStore(self.feed.key) if kind == "db" else stores.NoStore()
 
@@ -157,12 +157,12 @@ class ExportCommand(BaseCommand):
 
     def _stdout_sink(self, options: dict[str, Any]) -> Sink:
         if options["gzip"]:
-            raise Usage("--gzip goes with --sink file or s3; pipe standard output through gzip instead")
+            raise UsageError("--gzip goes with --sink file or s3; pipe standard output through gzip instead")
         return StdoutSink(sys.stdout.buffer)
 
     def _file_sink(self, options: dict[str, Any]) -> Sink:
         if options["file_path"] is None:
-            raise Usage("--sink file needs --file-path")
+            raise UsageError("--sink file needs --file-path")
         return FileSink(options["file_path"], gzip=options["gzip"])
 
     def _webhook_sink(self, options: dict[str, Any]) -> Sink:
@@ -173,19 +173,19 @@ class ExportCommand(BaseCommand):
         """The URL that the flags or the settings name.
 
         Raises:
-            Usage: there is none, or the shape is not the one that webhooks carry.
+            UsageError: there is none, or the shape is not the one that webhooks carry.
         """
         if options["shape"] != "wire":
-            raise Usage("--sink webhook carries the wire shape alone; leave --shape out")
+            raise UsageError("--sink webhook carries the wire shape alone; leave --shape out")
         url: str = options["webhook_url"] or getattr(settings, self.feed.webhook_setting)
         if not is_url(url, ("http", "https")):
-            raise Usage(f"--sink webhook needs an http(s) URL in --webhook-url or {self.feed.webhook_setting}")
+            raise UsageError(f"--sink webhook needs an http(s) URL in --webhook-url or {self.feed.webhook_setting}")
         return url
 
     def _s3_sink(self, options: dict[str, Any]) -> Sink:
         uri = (options["s3_uri"] or settings.LAKE_URI).rstrip("/")
         if not is_lake_uri(uri):
-            raise Usage("--s3-uri must be s3://bucket/prefix or file:///absolute/folder")
+            raise UsageError("--s3-uri must be s3://bucket/prefix or file:///absolute/folder")
         return LakeSink(self.feed, uri, str(uuid.uuid4()), options["shape"], gzip=options["gzip"])
 
     def dry_run(self, scope: Scope, store: stores.CheckpointStore, options: dict[str, Any]) -> None:
@@ -241,17 +241,17 @@ def moment(text: str) -> datetime:
     """A flag's time; the tie-break of a REST cursor is read over, since a checkpoint by time is inclusive."""
     try:
         return cursors.parse(text).at
-    except cursors.BadCursor as error:
+    except cursors.CursorError as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
 
 
 def _succeed(run: ExportRun, progress: Progress) -> None:
     run.rows, run.bytes = progress.rows, progress.bytes
     if progress.point is None:
-        close(run, ExportRun.State.SKIPPED, "Skipped: there is nothing to export.")
+        run.close(ExportRun.State.SKIPPED, "Skipped: there is nothing to export.")
     else:
         run.checkpoint_after = progress.point.as_json()
-        close(run, ExportRun.State.SUCCEEDED, "")
+        run.close(ExportRun.State.SUCCEEDED, "")
 
 
 def _kept(progress: Progress) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     """Entries in order, and their making."""
 
-    def record(self, user: User, action: "AuditEntry.Action", subject: str, /, **details: Any) -> "AuditEntry":
+    def log(self, user: User, action: "AuditEntry.Action", subject: str, /, **details: Any) -> "AuditEntry":
         """Note that ``user`` did something; an action that writes rows calls this in the same transaction.
 
         Args:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from reporting.feeds import FEEDS
 from reporting.models.runs import ExportRun
+from smplat.lib.times import iso
 
 
 class CheckpointMoveQuerySet(models.QuerySet["CheckpointMove"]):
@@ -78,8 +79,6 @@ class Checkpoint(models.Model):
 
     def as_json(self) -> dict[str, Any]:
         """The checkpoint as it leaves the system."""
-        from reporting.feeds.shapes import iso
-
         return {
             "cursor": iso(self.cursor),
             "position": self.position,

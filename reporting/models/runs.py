@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import ClassVar, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import DatabaseError, models
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +19,10 @@ class ExportRunQuerySet(models.QuerySet["ExportRun"]):
     def of(self, feed_key: str) -> Self:
         """Runs of one feed, newest first."""
         return self.filter(feed=feed_key).order_by("-created_at")
+
+    def open(self) -> Self:
+        """Runs that have not ended."""
+        return self.filter(state__in=[ExportRun.State.QUEUED, ExportRun.State.RUNNING])
 
     def newest_of_each_feed(self) -> Self:
         """The newest run of each feed that was not skipped."""
@@ -63,6 +67,9 @@ class ExportRun(models.Model):
         OPERATOR = "operator"
         COMMAND = "command"
 
+    #: A queued run that no worker takes for this long is given up.
+    QUEUE_TIMEOUT = timedelta(minutes=15)
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     feed = models.TextField(choices=[(feed.key, feed.label) for feed in FEEDS.values()])
     trigger = models.TextField(choices=Trigger)
@@ -85,6 +92,11 @@ class ExportRun(models.Model):
     error = models.TextField(blank=True)
 
     objects = ExportRunQuerySet.as_manager()
+
+    _CLOSING_FIELDS = (
+        *("state", "error", "finished_at", "rows", "bytes", "object_uri", "status", "live_metrics"),
+        *("checkpoint_before", "checkpoint_after"),
+    )
 
     class Meta:
         permissions: ClassVar = [
@@ -137,6 +149,22 @@ class ExportRun(models.Model):
     def is_final(self) -> bool:
         """Whether the run has ended."""
         return self.state in {self.State.SUCCEEDED, self.State.FAILED, self.State.SKIPPED}
+
+    def close(self, state: State, error: str) -> None:
+        """End the run, unless someone else has; a run that was closed as crashed cannot succeed any more.
+
+        Args:
+            state: the final state.
+            error: what went wrong, as a sentence; empty for a success.
+
+        Raises:
+            DatabaseError: it should succeed, and another process has closed it.
+        """
+        self.state, self.error, self.finished_at = state, error, timezone.now()
+        changes = {name: getattr(self, name) for name in self._CLOSING_FIELDS}
+        if ExportRun.objects.open().filter(pk=self.pk).update(**changes) != 1 and state == self.State.SUCCEEDED:
+            raise DatabaseError("the run was closed by another process, which found this one's database session gone")
+        self.log(error or f"Succeeded; the checkpoint stands at position {(self.checkpoint_after or {})['position']}.")
 
     def log(self, message: str) -> None:
         """Add a line to the run's log, at once, so that it survives whatever happens next."""

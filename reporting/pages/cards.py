@@ -1,103 +1,18 @@
 """The line of health, and the cards of the feeds: how each one's exports stand."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_GET
-from psycopg import sql
 
-from reporting.exports.locks import QUEUE_PATIENCE
-from reporting.feeds import FEEDS, Feed, schedule
-from reporting.feeds.fence import Writer, long_writers
-from reporting.feeds.shapes import model_of
-from reporting.models import Checkpoint, ExportRun
+from reporting.insights import freshness
 from reporting.pages.frame import VIEW, operator_page, page
-
-#: A feed is late when its newest success is older than this many intervals of its schedule.
-LATE_AFTER_INTERVALS = 2
-#: A writer that is older than this holds exports back noticeably.
-LONG_WRITER = timedelta(seconds=5)
-#: Rows behind a checkpoint are counted up to here.
-MOST_WAITING = 1_000
-
-
-@dataclass(frozen=True)
-class Card:
-    """What the page shows of one feed.
-
-    Attributes:
-        feed: the feed.
-        run: its newest run that was not skipped.
-        success: its newest successful run that made an object.
-        sound_at: when a run last left nothing to be exported, None if none ever did.
-        checkpoint: how far it is exported.
-        is_late: whether its last sound run is older than its schedule allows.
-        waiting: rows behind the checkpoint, of which ``MOST_WAITING`` are counted.
-        next_run: when its job starts next.
-        writers: transactions that hold its next export back.
-    """
-
-    feed: Feed
-    run: ExportRun | None
-    success: ExportRun | None
-    sound_at: datetime | None
-    checkpoint: Checkpoint | None
-    is_late: bool
-    waiting: int
-    next_run: datetime
-    writers: list[Writer]
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether the newest run failed."""
-        return self.run is not None and self.run.state == ExportRun.State.FAILED
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether no worker took the newest run in time."""
-        run = self.run
-        return (
-            run is not None and run.state == ExportRun.State.QUEUED and timezone.now() - run.created_at > QUEUE_PATIENCE
-        )
-
-    @property
-    def waiting_text(self) -> str:
-        """How many rows wait, in words."""
-        return f"more than {MOST_WAITING:,}" if self.waiting > MOST_WAITING else f"{self.waiting:,}"
-
-    @property
-    def workflow_url(self) -> str:
-        """Where the workflow of the job is shown: as the settings say, else the page of its newest run."""
-        target = settings.EXPORT_TARGETS.get(self.feed.key)
-        configured = target.workflow_url if target else ""
-        return configured or (self.run.get_absolute_url() if self.run else "")
-
-
-@dataclass(frozen=True)
-class Health:
-    """The state of all feeds in a line.
-
-    Attributes:
-        tone: ``good``, ``warn`` or ``bad``.
-        headline: the state in a few words.
-        troubles: the cards that need a look, each with a sentence.
-    """
-
-    tone: str
-    headline: str
-    troubles: list[tuple[Card, str, datetime | None]]
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
     """The cards, one a feed, and the line of health above them."""
-    cards = list(_cards())
-    return {"cards": cards, "health": _health(cards)}
+    cards = list(freshness.cards())
+    return {"cards": cards, "health": freshness.health(cards)}
 
 
 @operator_page(VIEW)
@@ -105,72 +20,3 @@ def section(request: HttpRequest) -> dict[str, Any]:
 def cards_fragment(request: HttpRequest) -> HttpResponse:
     """The line of health and the cards alone, for the page that refreshes them."""
     return page(request, "reporting/_live.html", section(request))
-
-
-def is_late(feed: Feed, succeeded_at: datetime, now: datetime) -> bool:
-    """Whether the newest success of ``feed`` is older than its schedule allows."""
-    return now - succeeded_at > LATE_AFTER_INTERVALS * feed.interval
-
-
-def _health(cards: Iterable[Card]) -> Health:
-    cards = list(cards)
-    troubles = [trouble for card in cards for trouble in _troubles(card)]
-    if any(card.has_failed or card.is_stuck for card in cards):
-        return Health("bad", "An export needs you.", troubles)
-    if any(card.is_late for card in cards):
-        return Health("warn", "An export is late.", troubles)
-    if all(card.run is None and card.sound_at is None for card in cards):
-        return Health("warn", "Nothing was exported yet.", [])
-    if troubles:
-        return Health("warn", "Not every feed has been exported yet.", troubles)
-    return Health("good", "All feeds are fresh.", [])
-
-
-def _troubles(card: Card) -> Iterator[tuple[Card, str, datetime | None]]:
-    if card.has_failed and card.run is not None:
-        yield card, "its last run failed", card.run.finished_at
-    if card.is_stuck and card.run is not None:
-        yield card, "no worker has taken its run; is the worker running?", card.run.created_at
-    if card.is_late:
-        yield card, "late; its last sound run ended", card.sound_at
-    if card.run is None and card.sound_at is None:
-        yield card, f"has not run yet; its first run starts at {card.next_run:%H:%M} UTC", None
-
-
-def _cards() -> Iterator[Card]:
-    newest = {run.feed: run for run in ExportRun.objects.newest_of_each_feed()}
-    successes = {run.feed: run for run in ExportRun.objects.newest_artifact_of_each_feed()}
-    sound = {run.feed: run.finished_at for run in ExportRun.objects.newest_sound_of_each_feed()}
-    checkpoints = Checkpoint.objects.in_bulk()
-    models = {feed.key: model_of(feed) for feed in FEEDS.values()}
-    writers = long_writers(models.values(), LONG_WRITER)
-    waiting = _waiting({key: checkpoint.position for key, checkpoint in checkpoints.items()})
-    now = timezone.now()
-    for feed in FEEDS.values():
-        at, table = sound.get(feed.key), models[feed.key]._meta.db_table
-        yield Card(
-            feed=feed,
-            run=newest.get(feed.key),
-            success=successes.get(feed.key),
-            sound_at=at,
-            checkpoint=checkpoints.get(feed.key),
-            is_late=at is not None and is_late(feed, at, now),
-            waiting=waiting[feed.key],
-            next_run=schedule.next_run(feed, now),
-            writers=[writer for writer in writers if writer.table == table],
-        )
-
-
-def _waiting(positions: dict[str, int]) -> dict[str, int]:
-    """How many rows lie behind each feed's checkpoint, counted up to ``MOST_WAITING`` and one more."""
-    counts = sql.SQL(", ").join(
-        sql.SQL("(SELECT count(*) FROM (SELECT FROM {} WHERE position > {} LIMIT {}) AS rows)").format(
-            sql.Identifier(model_of(feed)._meta.db_table),
-            sql.Literal(positions.get(feed.key, 0)),
-            sql.Literal(MOST_WAITING + 1),
-        )
-        for feed in FEEDS.values()
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SELECT {}").format(counts))
-        return dict(zip(FEEDS, cursor.fetchone(), strict=True))

@@ -64,14 +64,14 @@ def grouped_bars(data: Mapping[str, Mapping[str, float]], width: float = 480.0) 
         data: by the label of each group the values of its series.
         width: the width of the drawing.
     """
-    highest = max((value for series in data.values() for value in series.values()), default=0) or 1
+    max_value = max((value for series in data.values() for value in series.values()), default=0) or 1
     pitch = width / max(len(data), 1)
     groups = []
     for number, (label, series) in enumerate(data.items()):
         bar_width = pitch * 0.7 / max(len(series), 1)
         left = number * pitch + pitch * 0.15
         bars = [
-            _bar(name, left + index * bar_width, bar_width * 0.92, value, highest)
+            _bar(name, left + index * bar_width, bar_width * 0.92, value, max_value)
             for index, (name, value) in enumerate(series.items())
         ]
         groups.append(Group(label, number * pitch + pitch / 2, bars))
@@ -80,22 +80,22 @@ def grouped_bars(data: Mapping[str, Mapping[str, float]], width: float = 480.0) 
 
 def stacked_bars(data: Mapping[str, Mapping[str, float]], width: float = 480.0) -> BarChart:
     """Bars on top of each other, one stack a group; arguments as in :func:`grouped_bars`."""
-    highest = max((sum(series.values()) for series in data.values()), default=0) or 1
+    max_value = max((sum(series.values()) for series in data.values()), default=0) or 1
     pitch = width / max(len(data), 1)
     groups = []
     for number, (label, series) in enumerate(data.items()):
         bars: list[Bar] = []
         top = _BASE
         for name, value in series.items():
-            bar = _bar(name, number * pitch + pitch * 0.2, pitch * 0.6, value, highest, top)
+            bar = _bar(name, number * pitch + pitch * 0.2, pitch * 0.6, value, max_value, top)
             top = bar.y
             bars.append(bar)
         groups.append(Group(label, number * pitch + pitch / 2, bars))
     return BarChart(width, _BASE, groups)
 
 
-def _bar(series: str, x: float, width: float, value: float, highest: float, base: float = _BASE) -> Bar:
-    height = round(_HEIGHT * value / highest, 2)
+def _bar(series: str, x: float, width: float, value: float, max_value: float, base: float = _BASE) -> Bar:
+    height = round(_HEIGHT * value / max_value, 2)
     return Bar(series, round(x, 2), round(base - height, 2), round(width, 2), height, value)
 
 
@@ -116,15 +116,15 @@ class Sparkline:
 
 def sparkline(values: Sequence[float], limit: float, width: float = 480.0, height: float = 60.0) -> Sparkline:
     """A line through ``values``, from left to right, and the line of ``limit``."""
-    highest = max([*values, 2 * limit])
+    max_value = max([*values, 2 * limit])
     step = width / max(len(values), 1)
     dots = [
-        (round((number + 0.5) * step, 2), round(_y(value, highest, height), 2), value > limit)
+        (round((number + 0.5) * step, 2), round(_y(value, max_value, height), 2), value > limit)
         for number, value in enumerate(values)
     ]
-    return Sparkline(" ".join(f"{x},{y}" for x, y, _ in dots), dots, round(_y(limit, highest, height), 2))
+    return Sparkline(" ".join(f"{x},{y}" for x, y, _ in dots), dots, round(_y(limit, max_value, height), 2))
 
 
-def _y(value: float, highest: float, height: float) -> float:
+def _y(value: float, max_value: float, height: float) -> float:
     margin = 5.0
-    return height - margin - (height - 2 * margin) * value / highest
+    return height - margin - (height - 2 * margin) * value / max_value

@@ -11,17 +11,17 @@ from django.urls import reverse
 
 from reporting.feeds.shapes import Row
 from reporting.insights import conversions
-from reporting.pages.links import here
-from reporting.pages.query_timeout import TookTooLong, patience
+from reporting.pages.links import page_link
+from reporting.pages.query_timeout import QueryTimeoutError, query_timeout
 
 SHOWN_EXPERIMENTS = 10
-LONGEST_CURSOR = 200
+MAX_CURSOR_LENGTH = 200
 #: After an upgrade the first totals take their time; no page waits for them for longer than this.
-_PATIENCE = timedelta(seconds=3)
+_TIMEOUT = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
-class Slice:
+class ConversionView:
     """The slice of the conversions that a page is about.
 
     Attributes:
@@ -43,34 +43,36 @@ class Slice:
         return {"conversionCursor": self.cursor, "conversionHref": self.href}
 
 
-def slice_of(request: HttpRequest) -> Slice:
+def view_of(request: HttpRequest) -> ConversionView:
     """The slice that ``?conversionCursor=`` pins."""
     given = request.GET.get("conversionCursor")
-    if given is None or (given and len(given) <= LONGEST_CURSOR and "\x00" not in given):
-        return Slice(given)
-    return Slice(None, f"conversionCursor is a slug of 1 to {LONGEST_CURSOR} characters; this is the live slice.")
+    if given is None or (given and len(given) <= MAX_CURSOR_LENGTH and "\x00" not in given):
+        return ConversionView(given)
+    return ConversionView(
+        None, f"conversionCursor is a slug of 1 to {MAX_CURSOR_LENGTH} characters; this is the live slice."
+    )
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
     """A page of experiments with their variants."""
-    pinned = slice_of(request)
-    context: dict[str, Any] = {"pinned": pinned, "live": here(request, "conversions", conversionCursor=None)}
+    pinned = view_of(request)
+    context: dict[str, Any] = {"pinned": pinned, "live": page_link(request, "conversions", conversionCursor=None)}
     page = _page(pinned)
     if page is None:
         context["delay"] = "The conversions are being summed up for the first time. Look again in a minute."
     else:
         context["metrics"] = [_with_shares(metric) for metric in page.metrics]
         if page.next_cursor is not None:
-            context["next"] = here(request, "conversions", conversionCursor=page.next_cursor)
+            context["next"] = page_link(request, "conversions", conversionCursor=page.next_cursor)
     return {"conversions": context}
 
 
-def _page(pinned: Slice) -> conversions.Conversions | None:
+def _page(pinned: ConversionView) -> conversions.Conversions | None:
     """The page, None where the database takes too long over it."""
     try:
-        with patience(_PATIENCE):
+        with query_timeout(_TIMEOUT):
             return conversions.page(SHOWN_EXPERIMENTS, pinned.cursor)
-    except TookTooLong:
+    except QueryTimeoutError:
         return None
 
 

@@ -15,7 +15,7 @@ from reporting.feeds.csv import csv_file
 from reporting.feeds.listings import Arrivals, Batch, Listing
 from reporting.models import AuditEntry
 from reporting.pages.frame import EXPORT, feed_of, operator_page, user_of
-from reporting.pages.links import here
+from reporting.pages.links import page_link
 from reporting.pages.segment_filter import SegmentFilter
 
 #: How many rows a batch may hold.
@@ -26,7 +26,7 @@ _POSITION = re.compile(r"[0-9]{1,18}")
 _ROWS_ALLOWED = f"{', '.join(map(str, BATCHES))} or all"
 
 
-class BadParameter(ValueError):
+class ParameterError(ValueError):
     """A parameter of a query that is not allowed; the message names it and says what is."""
 
 
@@ -59,8 +59,8 @@ class Controls:
 def controls(request: HttpRequest, url: str, section: str, batch: Batch, filters: Mapping[str, str]) -> Controls:
     """The controls of a page that shows ``batch``; see :class:`Controls` for the arguments."""
     kept = {name: str(text) for name, text in request.GET.items() if name not in {"batch", "before", *filters}}
-    latest = here(request, section, before=None) if batch.before else None
-    next_page = here(request, section, before=batch.next_before) if batch.next_before else None
+    latest = page_link(request, section, before=None) if batch.before else None
+    next_page = page_link(request, section, before=batch.next_before) if batch.next_before else None
     return Controls(url, request.path, section, batch, filters, kept, latest, next_page)
 
 
@@ -68,10 +68,10 @@ def position_of(text: str) -> str:
     """The mark of a row by arrival.
 
     Raises:
-        BadParameter: ``text`` is no position.
+        ParameterError: ``text`` is no position.
     """
     if not _POSITION.fullmatch(text):
-        raise BadParameter("before: must be the position of a row, a whole number of at most 18 digits.")
+        raise ParameterError("before: must be the position of a row, a whole number of at most 18 digits.")
     return text
 
 
@@ -79,23 +79,23 @@ def cursor_of(text: str) -> str:
     """The mark of a row by time.
 
     Raises:
-        BadParameter: ``text`` is no cursor.
+        ParameterError: ``text`` is no cursor.
     """
     try:
         return str(cursors.parse(text))
-    except cursors.BadCursor as error:
-        raise BadParameter(f"before: {error}") from error
+    except cursors.CursorError as error:
+        raise ParameterError(f"before: {error}") from error
 
 
 def batch_size(query: QueryDict) -> int:
     """The rows of a batch of the page on show.
 
     Raises:
-        BadParameter: no batch of that size is offered.
+        ParameterError: no batch of that size is offered.
     """
     given = query.get("batch", str(BATCH_ROWS))
     if given not in map(str, BATCHES):
-        raise BadParameter(f"batch: must be one of {', '.join(map(str, BATCHES))}.")
+        raise ParameterError(f"batch: must be one of {', '.join(map(str, BATCHES))}.")
     return int(given)
 
 
@@ -126,10 +126,10 @@ def _answer(
         rows = _rows(request.GET)
         before = mark_of(request.GET["before"]) if request.GET.get("before") else None
         with_bom = _with_bom(request.GET)
-    except BadParameter as error:
+    except ParameterError as error:
         return _refusal(request, str(error))
     details: dict[str, Any] = {"rows": rows or "all", "before": before, "filters": filters}
-    AuditEntry.objects.record(user_of(request), AuditEntry.Action.DOWNLOAD_CSV, listing.feed.key, **details)
+    AuditEntry.objects.log(user_of(request), AuditEntry.Action.DOWNLOAD_CSV, listing.feed.key, **details)
     name = f"{listing.feed.folder}-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
     return StreamingHttpResponse(
         csv_file(listing, rows, before, with_bom),
@@ -141,14 +141,14 @@ def _answer(
 def _rows(query: QueryDict) -> int | None:
     given = query.get("rows", str(BATCH_ROWS))
     if given not in {"all", *map(str, BATCHES)}:
-        raise BadParameter(f"rows: must be {_ROWS_ALLOWED}.")
+        raise ParameterError(f"rows: must be {_ROWS_ALLOWED}.")
     return None if given == "all" else int(given)
 
 
 def _with_bom(query: QueryDict) -> bool:
     given = query.get("bom", "0")
     if given not in {"0", "1"}:
-        raise BadParameter("bom: must be 1, for a file with a byte-order mark, or 0.")
+        raise ParameterError("bom: must be 1, for a file with a byte-order mark, or 0.")
     return given == "1"
 
 

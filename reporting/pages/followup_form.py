@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from reporting.feeds.shapes import Row
 from reporting.models import GuardrailFollowUp
 from reporting.recording import followups
-from reporting.recording.idempotency import KeyReused
+from reporting.recording.idempotency import KeyReusedError
 from reporting.recording.requests import FOLLOW_UP, validated
 
 # The fields of the form by the paths in which the recording names what is wrong.
@@ -72,7 +72,7 @@ class FollowUpForm(forms.Form):
         """Record the follow-up once, however often the form is sent; None where the form says why it is not."""
         try:
             return followups.record(self.values, f"desk:{self.cleaned_data['token']}", operator)
-        except KeyReused:
+        except KeyReusedError:
             self.add_error(None, "This form was sent before with other values. Check the timeline, then send it anew.")
             return None
 

@@ -10,20 +10,20 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from reporting.alerts import digests
-from reporting.feeds.cursors import BadCursor, Page, Walk, parse
+from reporting.feeds.cursors import CursorError, Page, Walk, parse
 from reporting.feeds.shapes import Row
 from reporting.insights import automation
 from reporting.insights.automation import Alert
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
-from reporting.pages.conversions import slice_of
+from reporting.pages.conversions import view_of
 from reporting.pages.followup_form import FollowUpForm
 from reporting.pages.frame import FOLLOW_UP, user_of
-from reporting.pages.links import here
+from reporting.pages.links import page_link
 from reporting.recording import followups
 
 SHOWN_FOLLOW_UPS = 15
 SHOWN_ALERTS = 10
-LONGEST_PROVIDER_ID = 200
+MAX_PROVIDER_ID_LENGTH = 200
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
@@ -42,12 +42,12 @@ def section(request: HttpRequest) -> dict[str, Any]:
             "more_attention": len(open_alerts) - SHOWN_ALERTS,
             "queue": [_entry(request, row, states, alerts) for row in queue.rows],
             "older": _more(request, "queueCursor", queue),
-            "newest": here(request, "followups", queueCursor=None) if "queueCursor" in request.GET else None,
+            "newest": page_link(request, "followups", queueCursor=None) if "queueCursor" in request.GET else None,
             "provider_id": provider_id,
             "state": states.get(provider_id or ""),
             "timeline": [_entry(request, row, states, alerts) for row in timeline.rows],
             "timeline_older": _more(request, "timelineCursor", timeline),
-            "timeline_newest": here(request, "followups", timelineCursor=None),
+            "timeline_newest": page_link(request, "followups", timelineCursor=None),
             "snippet": _snippet(provider_id, states),
         },
         "followup_form": _empty_form(request, provider_id, states),
@@ -63,7 +63,7 @@ def record(request: HttpRequest) -> FollowUpForm | Row:
     operator = user_of(request)
     if not operator.has_perm(FOLLOW_UP):
         raise PermissionDenied
-    form = FollowUpForm(request.POST, conversions=slice_of(request).as_wire())
+    form = FollowUpForm(request.POST, conversions=view_of(request).as_wire())
     recorded = form.record(operator) if form.is_valid() else None
     if recorded is None:
         # Sent again after a correction, it is another follow-up.
@@ -76,8 +76,8 @@ def record(request: HttpRequest) -> FollowUpForm | Row:
 
 def _provider_id(request: HttpRequest, problems: list[str]) -> str | None:
     given = request.GET.get("providerId", "")
-    if len(given) > LONGEST_PROVIDER_ID or "\x00" in given:
-        problems.append(f"providerId is a text of at most {LONGEST_PROVIDER_ID} characters.")
+    if len(given) > MAX_PROVIDER_ID_LENGTH or "\x00" in given:
+        problems.append(f"providerId is a text of at most {MAX_PROVIDER_ID_LENGTH} characters.")
         return None
     return given or None
 
@@ -86,14 +86,14 @@ def _walk(request: HttpRequest, parameter: str, provider_id: str | None, problem
     cursor, given = None, request.GET.get(parameter)
     try:
         cursor = parse(given) if given else None
-    except BadCursor as error:
+    except CursorError as error:
         problems.append(f"{parameter}: {error}")
     within = None if provider_id is None else ("provider_id", provider_id)
     return Walk(followups.FEED, within=within).page(SHOWN_FOLLOW_UPS, cursor)
 
 
 def _more(request: HttpRequest, parameter: str, page: Page) -> str | None:
-    return here(request, "followups", **{parameter: page.next_cursor}) if page.next_cursor else None
+    return page_link(request, "followups", **{parameter: page.next_cursor}) if page.next_cursor else None
 
 
 def _states(provider_ids: Iterable[str | None]) -> dict[str, ProviderGuardrailStatus]:
@@ -120,7 +120,7 @@ def _web_address(href: str | None) -> str | None:
 
 
 def _provider_link(request: HttpRequest, provider_id: str) -> str:
-    return here(request, "followups", providerId=provider_id, timelineCursor=None)
+    return page_link(request, "followups", providerId=provider_id, timelineCursor=None)
 
 
 def _snippet(provider_id: str | None, states: dict[str, ProviderGuardrailStatus]) -> str:
@@ -143,4 +143,4 @@ def _empty_form(
         "provider_name": state.provider_name if state else None,
         "token": FollowUpForm.fresh_token(),
     }
-    return FollowUpForm(initial=initial, conversions=slice_of(request).as_wire())
+    return FollowUpForm(initial=initial, conversions=view_of(request).as_wire())

@@ -18,9 +18,9 @@ from telemetry.models import QuickOrderEvent
 from telemetry.summaries import funnel
 
 _DAYS = 7
-_MOST_REASONS = 8
+_MAX_REASONS = 8
 _NOT_GIVEN = "not given"
-_LONGEST_REASON = 80
+_MAX_REASON_LENGTH = 80
 _SERIES = {
     QuickOrderEvent.Name.START: "starts",
     QuickOrderEvent.Name.ABORT: "aborts",
@@ -53,8 +53,8 @@ def section(request: HttpRequest) -> dict[str, Any]:
             "comparison": comparison,
             "chart": _chart(comparison, status),
             "runs": runs,
-            "sparkline": charts.sparkline([run.percent for run in runs], drift.MOST_DRIFT),
-            "most_drift": drift.MOST_DRIFT,
+            "sparkline": charts.sparkline([run.percent for run in runs], drift.MAX_DRIFT),
+            "max_drift": drift.MAX_DRIFT,
             "reasons": _reasons(window),
             **_flow(),
         },
@@ -86,12 +86,12 @@ def _chart(comparison: Comparison, status: Published) -> charts.BarChart:
 def _reasons(window: Sequence[Seen]) -> list[Reason]:
     aborts = [seen.reason for seen in window if seen.name == QuickOrderEvent.Name.ABORT]
     counts = Counter(_words(reason) for reason in aborts)
-    return [Reason(text, count, round(100 * count / len(aborts))) for text, count in counts.most_common(_MOST_REASONS)]
+    return [Reason(text, count, round(100 * count / len(aborts))) for text, count in counts.most_common(_MAX_REASONS)]
 
 
 def _words(reason: Any) -> str:
     text = " ".join(str(reason).split()) if reason else _NOT_GIVEN
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
+    return text if len(text) <= _MAX_REASON_LENGTH else f"{text[:_MAX_REASON_LENGTH]}…"
 
 
 def _flow() -> dict[str, Any]:

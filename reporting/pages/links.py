@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 
 
-def here(request: HttpRequest, section: str = "", **changes: str | None) -> str:
+def page_link(request: HttpRequest, section: str = "", **changes: str | None) -> str:
     """A link to the page on show with another query.
 
     Args:

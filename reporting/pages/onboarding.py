@@ -12,13 +12,14 @@ from django.views.decorators.http import require_GET
 from reporting.feeds.listings import Batch
 from reporting.feeds.shapes import Row
 from reporting.insights import conversions
+from reporting.insights.assignments import COUNTED_ROWS, Assignments
 from reporting.models import OnboardingJourney, PricingExperimentSegment
 from reporting.pages import funnel
-from reporting.pages.csv_files import BadParameter, batch_size, controls, cursor_of
+from reporting.pages.csv_files import ParameterError, batch_size, controls, cursor_of
 from reporting.pages.frame import VIEW, operator_page, page
-from reporting.pages.links import here
-from reporting.pages.query_timeout import TookTooLong, patience
-from reporting.pages.segment_filter import COUNTED_ROWS, Assignments, SegmentFilter
+from reporting.pages.links import page_link
+from reporting.pages.query_timeout import QueryTimeoutError, query_timeout
+from reporting.pages.segment_filter import SegmentFilter
 from reporting.recording import segments
 
 SHOWN_ROWS = 50
@@ -27,7 +28,7 @@ SHOWN_EXPERIMENTS = 10
 #: Events and assignments of one order that are shown, the newest.
 SHOWN_EVENTS = 200
 #: How long each of the page's queries may take; filters that no index serves together read many rows.
-PATIENCE = timedelta(seconds=3)
+TIMEOUT = timedelta(seconds=3)
 _COLUMNS = tuple(column.name for column in segments.FEED.columns)
 
 
@@ -48,10 +49,10 @@ def _assignments(request: HttpRequest, form: SegmentFilter, problems: list[str])
     try:
         size = batch_size(request.GET)
         before = cursor_of(request.GET["before"]) if request.GET.get("before") else None
-    except BadParameter as error:
+    except ParameterError as error:
         problems.append(str(error))
         return {}
-    listing, found = form.assignments(), _Found()
+    listing, found = form.assignments(), _Results()
     found.read(listing, before, size)
     batch = Batch.of([listing.mark_of(row) for row in found.rows], size, before)
     shown = found.rows[:SHOWN_ROWS]
@@ -60,12 +61,12 @@ def _assignments(request: HttpRequest, form: SegmentFilter, problems: list[str])
         "found": found,
         "shown": shown,
         "given": form.given(),
-        "older": here(request, "assignments", before=older) if older else None,
+        "older": page_link(request, "assignments", before=older) if older else None,
         "csv": controls(request, reverse("onboarding-csv"), "assignments", batch, form.given()),
     }
 
 
-class _Found:
+class _Results:
     """What the database told within its time.
 
     Attributes:
@@ -75,8 +76,8 @@ class _Found:
         took_too_long: whether the database ran out of its time.
     """
 
-    most_counted = f"{COUNTED_ROWS:,}"
-    patience = PATIENCE
+    max_counted = f"{COUNTED_ROWS:,}"
+    timeout = TIMEOUT
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -87,11 +88,11 @@ class _Found:
     def read(self, listing: Assignments, before: str | None, size: int) -> None:
         """Ask for the rows first, so that they are there when the counts take too long."""
         try:
-            with patience(PATIENCE):
+            with query_timeout(TIMEOUT):
                 self.rows = list(listing.rows(before).values(*_COLUMNS)[: size + 1])
                 self.are_totals = listing.is_of_experiments
                 self.counts = _totals(listing) if self.are_totals else listing.counts()
-        except TookTooLong:
+        except QueryTimeoutError:
             self.took_too_long = True
 
 
@@ -125,6 +126,6 @@ def journey(request: HttpRequest, order_id: UUID) -> HttpResponse:
         "journey": found,
         "events": found.events.order_by("-occurred_at", "-id")[:SHOWN_EVENTS],
         "assignments": assignments[:SHOWN_EVENTS],
-        "most_shown": SHOWN_EVENTS,
+        "max_shown": SHOWN_EVENTS,
     }
     return page(request, "reporting/journey.html", context)

@@ -12,12 +12,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
-from kombu.exceptions import OperationalError
 
 from reporting.feeds import FEEDS
 from reporting.models import AuditEntry, ParityCheck
 from reporting.pages.frame import START, feed_of, operator_page, user_of
-from reporting.tasks import repair_warehouse
+from smplat.lib.queueing import queue_task
 
 _INTAKE = ("received", "accepted", "duplicates", "ignored", "rejected")
 _ROWS = ("accepted", "exported", "pending", "expired")
@@ -58,10 +57,8 @@ def repair(request: HttpRequest, feed_key: str) -> HttpResponse:
     feed = feed_of(feed_key)
     if not settings.WAREHOUSE_URL:
         raise Http404("WAREHOUSE_URL is not set")
-    AuditEntry.objects.record(user_of(request), AuditEntry.Action.REPAIR_WAREHOUSE, feed.key)
-    try:
-        repair_warehouse.delay(feed.key)
-    except (OperationalError, OSError):
+    AuditEntry.objects.log(user_of(request), AuditEntry.Action.REPAIR_WAREHOUSE, feed.key)
+    if not queue_task("reporting.repair_warehouse", feed.key):
         messages.error(request, "The repair could not be queued: the broker cannot be reached. See /readyz.")
     else:
         text = f"{feed.label}: the repair is queued. The load and the next check follow it, and show here."

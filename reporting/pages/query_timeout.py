@@ -8,23 +8,23 @@ import psycopg
 from django.db import OperationalError, connection, transaction
 
 
-class TookTooLong(Exception):
+class QueryTimeoutError(Exception):
     """The database ran out of its time for a query."""
 
 
 @contextmanager
-def patience(time: timedelta) -> Iterator[None]:
+def query_timeout(limit: timedelta) -> Iterator[None]:
     """Give each query of the block so much time.
 
     Raises:
-        TookTooLong: one of them needed more; other errors of the database pass as they are.
+        QueryTimeoutError: one of them needed more; other errors of the database pass as they are.
     """
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            milliseconds = f"{time // timedelta(milliseconds=1)}ms"
+            milliseconds = f"{limit // timedelta(milliseconds=1)}ms"
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
             yield
     except OperationalError as error:
         if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
             raise
-        raise TookTooLong from error
+        raise QueryTimeoutError from error

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from reporting.pages import cards, conversions, followups, funnel, parity, rows, workflow
 from reporting.pages.followup_form import FollowUpForm
 from reporting.pages.frame import VIEW, operator_page, page
-from reporting.pages.links import here
+from reporting.pages.links import page_link
 
 # In the order of the page; each gives the context of a template of its name.
 SECTIONS = (cards, funnel, workflow, followups, conversions, parity, rows)
@@ -27,7 +27,7 @@ def reports(request: HttpRequest) -> HttpResponse:
     sent = followups.record(request)
     if isinstance(sent, FollowUpForm):
         return page(request, "reporting/reports.html", {**_context(request), "followup_form": sent}, status=400)
-    return redirect(here(request, "followups", providerId=sent["providerId"], timelineCursor=None))
+    return redirect(page_link(request, "followups", providerId=sent["providerId"], timelineCursor=None))
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:

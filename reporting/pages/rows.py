@@ -11,9 +11,9 @@ from reporting.feeds import FEEDS, Feed
 from reporting.feeds.listings import Arrivals, Batch, marks
 from reporting.feeds.shapes import Row, model_of, wire
 from reporting.models import Checkpoint
-from reporting.pages.csv_files import BATCH_ROWS, BadParameter, batch_size, controls, position_of
+from reporting.pages.csv_files import BATCH_ROWS, ParameterError, batch_size, controls, position_of
 from reporting.pages.frame import VIEW, feed_of, operator_page, page
-from reporting.pages.links import here
+from reporting.pages.links import page_link
 
 SHOWN_ROWS = 25
 #: What telemetry holds beyond its columns.
@@ -31,14 +31,14 @@ def section(request: HttpRequest) -> dict[str, Any]:
     batch = Batch.of(marks(listing, before, size + 1), size, before)
     csv = controls(request, reverse("feed-csv", args=[feed.key]), "rows", batch, {})
     older = shown[-1]["position"] if batch.rows > len(shown) else None
-    tabs = [(tab, here(request, "rows", rows=tab.key, before=None)) for tab in FEEDS.values()]
+    tabs = [(tab, page_link(request, "rows", rows=tab.key, before=None)) for tab in FEEDS.values()]
     return {
         "rows": {
             "feed": feed,
             "tabs": tabs,
             "problems": problems,
             "shown": [(row[feed.key_column], row) for row in shown],
-            "older": here(request, "rows", before=str(older)) if older else None,
+            "older": page_link(request, "rows", before=str(older)) if older else None,
             "csv": csv,
         }
     }
@@ -57,18 +57,18 @@ def _place(request: HttpRequest, problems: list[str]) -> tuple[int, str | None]:
     size, before = BATCH_ROWS, request.GET.get("before") or None
     try:
         size = batch_size(request.GET)
-    except BadParameter as error:
+    except ParameterError as error:
         problems.append(str(error))
     try:
         return size, before and position_of(before)
-    except BadParameter as error:
+    except ParameterError as error:
         problems.append(str(error))
         return size, None
 
 
 @operator_page(VIEW)
 @require_GET
-def record(request: HttpRequest, feed_key: str, key: UUID) -> HttpResponse:
+def row_page(request: HttpRequest, feed_key: str, key: UUID) -> HttpResponse:
     """Everything that is known of one row of a feed."""
     feed = feed_of(feed_key)
     row = _row(feed, key)

@@ -1,6 +1,6 @@
 """The history of runs, filtered and page by page."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 from reporting.pages.frame import VIEW, operator_page, page
-from reporting.pages.links import here
+from reporting.pages.links import page_link
+from smplat.lib.times import midnight
 
 LISTED_RUNS = 50
 _ANY = ("", "any")
@@ -50,9 +51,9 @@ class RunFilter(forms.Form):
         if given["user"]:
             runs = runs.filter(requested_by__username=given["user"])
         if given["since"]:
-            runs = runs.filter(created_at__gte=datetime.combine(given["since"], time.min, UTC))
+            runs = runs.filter(created_at__gte=midnight(given["since"]))
         if given["until"]:
-            runs = runs.filter(created_at__lt=datetime.combine(given["until"], time.min, UTC) + timedelta(days=1))
+            runs = runs.filter(created_at__lt=midnight(given["until"] + timedelta(days=1)))
         if before := given["before"]:
             runs = runs.filter(TupleLessThan(Tuple(F("created_at"), F("id")), (before.created_at, before.pk)))
         return runs
@@ -68,7 +69,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         found = list(form.runs()[: LISTED_RUNS + 1])
         context["runs"] = found[:LISTED_RUNS]
         if len(found) > LISTED_RUNS:
-            context["older"] = here(request, before=str(found[LISTED_RUNS - 1].pk))
+            context["older"] = page_link(request, before=str(found[LISTED_RUNS - 1].pk))
         if form.cleaned_data["before"]:
-            context["newest"] = here(request, before=None)
+            context["newest"] = page_link(request, before=None)
     return page(request, "reporting/runs.html", context, status=200 if form.is_valid() else 400)

@@ -9,17 +9,16 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from kombu.exceptions import OperationalError
 
-from reporting.api.downloads import NothingYet, object_response
 from reporting.exports import previews, runs
+from reporting.exports.artifacts import artifact
 from reporting.feeds import Feed
-from reporting.feeds.fence import FenceTimeout
+from reporting.feeds.fence import FenceTimeoutError
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import AuditEntry, ExportRun
 from reporting.pages.frame import EXPORT, START, VIEW, feed_of, operator_page, page, user_of
-from reporting.tasks import export_requested
+from smplat.lib.queueing import queue_task
 
 Action = AuditEntry.Action
 
@@ -65,11 +64,11 @@ def download(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
     """The object that a run wrote, byte for byte."""
     run = get_object_or_404(ExportRun, pk=run_id, state=ExportRun.State.SUCCEEDED)
     try:
-        answer = object_response(run)
-    except NothingYet as error:
-        messages.error(request, str(error.detail))
+        answer = artifact(run)
+    except storage.LakeError as error:
+        messages.error(request, f"The export cannot be served: {error}.")
         return redirect(run)
-    AuditEntry.objects.record(user_of(request), Action.DOWNLOAD_OBJECT, run.feed, run=str(run.pk))
+    AuditEntry.objects.log(user_of(request), Action.DOWNLOAD_OBJECT, run.feed, run=str(run.pk))
     return answer
 
 
@@ -88,7 +87,7 @@ def start(request: HttpRequest, feed_key: str) -> HttpResponse:
     }
     try:
         context["preview"] = previews.preview(feed)
-    except FenceTimeout as error:
+    except FenceTimeoutError as error:
         context["held_back"] = str(error)
     return page(request, "reporting/run_start.html", context)
 
@@ -105,10 +104,8 @@ def _queue(request: HttpRequest, feed: Feed, action: AuditEntry.Action, **detail
     user = user_of(request)
     with transaction.atomic():
         run = runs.request_run(feed, ExportRun.Trigger.OPERATOR, user.pk)
-        AuditEntry.objects.record(user, action, feed.key, run=str(run.pk), **details)
-    try:
-        export_requested.delay(str(run.pk))
-    except (OperationalError, OSError):
+        AuditEntry.objects.log(user, action, feed.key, run=str(run.pk), **details)
+    if not queue_task("reporting.export_requested", str(run.pk)):
         runs.close_unqueued(run)
         messages.error(request, "The run could not be queued: the broker cannot be reached. See /readyz.")
     return redirect(run)

@@ -11,10 +11,11 @@ from psycopg import sql
 from reporting.accounting import ledger
 from reporting.alerts import digests
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import Row, iso, wire
+from reporting.feeds.shapes import Row, wire
 from reporting.models import AuditEntry, GuardrailFollowUp, ProviderGuardrailStatus
 from reporting.recording import idempotency
 from smplat.lib import prepared
+from smplat.lib.times import iso
 from telemetry.models import IntakeTally
 
 FEED = FEEDS["guardrail_followups"]
@@ -76,7 +77,7 @@ def record(values: Row, key: str | None = None, operator: User | None = None) ->
         ``entry`` and ``status`` in wire shape.
 
     Raises:
-        reporting.recording.idempotency.KeyReused: ``key`` came before with other values.
+        reporting.recording.idempotency.KeyReusedError: ``key`` came before with other values.
     """
     # The follow-up is one statement, and so a transaction by itself; what goes with it needs one around both.
     has_company = key is not None or operator is not None or settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK
@@ -95,7 +96,7 @@ def _record(follow_up_id: uuid.UUID, values: Row, operator: User | None) -> Row:
     digests.queue_followup(follow_up_id)
     if operator is not None:
         details = {"followUpId": str(follow_up_id), "action": values["action"]}
-        AuditEntry.objects.record(operator, AuditEntry.Action.RECORD_FOLLOWUP, values["provider_id"], **details)
+        AuditEntry.objects.log(operator, AuditEntry.Action.RECORD_FOLLOWUP, values["provider_id"], **details)
     status = ProviderGuardrailStatus(
         provider_id=values["provider_id"],
         provider_name=provider_name,

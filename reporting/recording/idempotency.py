@@ -15,7 +15,7 @@ from reporting.models import IdempotencyKey
 _PRUNED_AT_ONCE = 100
 
 
-class KeyReused(ValueError):
+class KeyReusedError(ValueError):
     """The key came before, with another request."""
 
 
@@ -33,7 +33,7 @@ def once(key: str | None, request: Row, act: Callable[[], Row]) -> Row:
         The answer of the first request with ``key``. One that is under way is waited for.
 
     Raises:
-        KeyReused: ``key`` came with another request.
+        KeyReusedError: ``key`` came with another request.
     """
     if key is None:
         return act()
@@ -55,5 +55,5 @@ def _claim(key: str, fingerprint: str) -> IdempotencyKey:
     keys.bulk_create([IdempotencyKey(key=key, fingerprint=fingerprint, created_at=now)], ignore_conflicts=True)
     claim = keys.get(pk=key)
     if claim.fingerprint != fingerprint:
-        raise KeyReused("This key came before with another body.")
+        raise KeyReusedError("This key came before with another body.")
     return claim

@@ -16,7 +16,7 @@ from reporting.feeds import Column, ColumnType, Feed
 from reporting.feeds.shapes import model_of
 from reporting.recording import followups, segments
 
-MOST_EXPERIMENTS = 100
+MAX_EXPERIMENTS = 100
 # RFC 3986 allows none of the excluded characters in a URL; they could break out of a link in HTML or in Slack.
 HTTP_URL = r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f\x7f/?#<>\"\\^`{|}][^\s\x00-\x1f\x7f<>\"\\^`{|}]*\Z"
 _CAPITAL = re.compile(r"(?=[A-Z])")
@@ -27,12 +27,12 @@ def _all_say(allowed: str, *errors: str) -> dict[str, Any]:
     return dict.fromkeys(errors, allowed)
 
 
-class Text(serializers.CharField):
+class StringField(serializers.CharField):
     """A text, kept as it was sent."""
 
     def __init__(self, **options: Any) -> None:
-        least = 0 if options.get("allow_blank") else 1
-        allowed = f"Must be a text of {least} to {options['max_length']} characters."
+        minimum = 0 if options.get("allow_blank") else 1
+        allowed = f"Must be a text of {minimum} to {options['max_length']} characters."
         messages = _all_say(allowed, "invalid", "blank", "max_length", "null")
         super().__init__(trim_whitespace=False, error_messages=messages, **options)
 
@@ -43,7 +43,7 @@ class Text(serializers.CharField):
         return data
 
 
-class HttpUrl(serializers.RegexField):
+class HttpUrlField(serializers.RegexField):
     """An http(s) URL; a script or another scheme never gets into a page or a message. An empty text is none."""
 
     def __init__(self, **options: Any) -> None:
@@ -58,7 +58,7 @@ class HttpUrl(serializers.RegexField):
         return data
 
 
-class Flag(serializers.BooleanField):
+class StrictBooleanField(serializers.BooleanField):
     """True or false, and nothing that merely reads like it."""
 
     def to_internal_value(self, data: Any) -> bool:
@@ -68,7 +68,7 @@ class Flag(serializers.BooleanField):
         return data
 
 
-class Identifier(serializers.UUIDField):
+class StrictUUIDField(serializers.UUIDField):
     """A UUID as a text."""
 
     def to_internal_value(self, data: Any) -> UUID:
@@ -106,14 +106,14 @@ def _field(feed: Feed, column: Column) -> Any:
     options: dict[str, Any] = {} if column.wire[0] == column.name else {"source": column.name}
     options["help_text"] = column.help
     if column.type is ColumnType.BOOLEAN:
-        return Flag(**options)
+        return StrictBooleanField(**options)
     if definition.choices:
         allowed = f"Must be one of {', '.join(value for value, _ in definition.choices)}."
         messages = _all_say(allowed, "invalid_choice", "null")
         return serializers.ChoiceField(choices=definition.choices, error_messages=messages, **options)
     if column.nullable:
         options |= {"allow_null": True, "allow_blank": True, "default": None}
-    field = HttpUrl if column.name == "conversion_href" else Text
+    field = HttpUrlField if column.name == "conversion_href" else StringField
     return field(max_length=definition.max_length, **options)
 
 
@@ -128,9 +128,9 @@ class Experiment(WireObject):
 class Recording(WireObject):
     """The body that reports the experiments of an order."""
 
-    experiments = serializers.ListField(child=Experiment(), allow_empty=False, max_length=MOST_EXPERIMENTS)
-    orderNumber = Text(max_length=100, allow_null=True, allow_blank=True, default=None, source="order_number")
-    journeyId = Identifier(allow_null=True, default=None, source="journey_id")
+    experiments = serializers.ListField(child=Experiment(), allow_empty=False, max_length=MAX_EXPERIMENTS)
+    orderNumber = StringField(max_length=100, allow_null=True, allow_blank=True, default=None, source="order_number")
+    journeyId = StrictUUIDField(allow_null=True, default=None, source="journey_id")
 
 
 class PlatformContext(WireObject):

@@ -19,7 +19,7 @@ EXPERIMENT_COLUMNS = tuple(column for column in FEED.columns if column.name not 
 Experiment = dict[str, Any]
 
 
-class UnknownJourney(LookupError):
+class UnknownJourneyError(LookupError):
     """The order has no journey with the id that was given."""
 
 
@@ -40,7 +40,7 @@ def record(
         The ids of the events, in the order of the experiments.
 
     Raises:
-        UnknownJourney: ``journey_id`` is not the journey of the order; nothing is written.
+        UnknownJourneyError: ``journey_id`` is not the journey of the order; nothing is written.
     """
     journey = _known_journey(order_id, journey_id) if journey_id else OnboardingJourney.objects.locked(order_id)
     if order_number and order_number != journey.order_number:
@@ -60,7 +60,7 @@ def _known_journey(order_id: UUID, journey_id: UUID) -> OnboardingJourney:
     try:
         return journeys.get(pk=journey_id, order_id=order_id)
     except OnboardingJourney.DoesNotExist as error:
-        raise UnknownJourney(f"unknown journey {journey_id} of order {order_id}") from error
+        raise UnknownJourneyError(f"unknown journey {journey_id} of order {order_id}") from error
 
 
 def _write(journey: OnboardingJourney, experiments: list[Experiment]) -> list[UUID]:

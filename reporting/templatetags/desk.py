@@ -11,19 +11,19 @@ from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
 
 from reporting.feeds import Column
-from reporting.feeds.shapes import iso
 from reporting.models import ExportRun, RunLogLine
 from reporting.recording.requests import HTTP_URL
+from smplat.lib.times import iso
 
 register = template.Library()
-_LONGEST_CELL = 120
+_MAX_CELL_LENGTH = 120
 
 
 @register.simple_tag
 def cell(row: dict[str, Any], column: Column) -> str:
     """One value of a row as text, cut where it is long; the template escapes it."""
     text = _text(row[column.name])
-    return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+    return text if len(text) <= _MAX_CELL_LENGTH else f"{text[:_MAX_CELL_LENGTH]}…"
 
 
 @register.simple_tag

@@ -23,7 +23,7 @@ from reporting.warehouse.sums import Days, Reach, Sums, expired, within
 from reporting.warehouse.targets import Target
 
 #: How many keys a check names; the others are counted.
-MOST_IDS = 100
+MAX_IDS = 100
 _KEY_BYTES, _KEYS_AT_ONCE = 16, 2_000
 _KEYS_IN_MEMORY = 1_048_576
 
@@ -40,7 +40,7 @@ class Keys:
         """Add a key, a UUID in text form."""
         self._file.write(UUID(key).bytes)
         self.count += 1
-        if self.count <= MOST_IDS:
+        if self.count <= MAX_IDS:
             self.first.append(key)
 
     def chunks(self) -> Iterator[list[str]]:
@@ -116,7 +116,7 @@ class Comparison:
 
     def _walk(self, day: date, found: Difference, absent: Keys, foreign: Keys) -> None:
         last = None
-        for key, here, there in _side_by_side(self._here(day), self._there(day)):
+        for key, here, there in _side_by_side(self._desk_rows(day), self._warehouse_rows(day)):
             if there is None:
                 self._note_absent(key, here[1], found, absent)
             elif here is None:
@@ -135,19 +135,21 @@ class Comparison:
         found.in_flight.add(key)
         found.unloaded += position <= self._reach.exported
 
-    def _here(self, day: date) -> Iterator[tuple[Any, ...]]:
+    def _desk_rows(self, day: date) -> Iterator[tuple[Any, ...]]:
         time, key = self._feed.time_column, self._feed.key_column
         first, after = Days(day, day).bounds
         rows = model_of(self._feed)._default_manager.filter(**{f"{time}__gte": first, f"{time}__lt": after})
-        texts = {f"text_{name}": RawSQL(json_text_sql("postgres", name), []) for name in json_columns(self._feed)}
+        string_schema = {
+            f"text_{name}": RawSQL(json_text_sql("postgres", name), []) for name in json_columns(self._feed)
+        }
         sums = {"content": RawSQL(content_sql("postgres", self._feed), [])}
-        annotated = rows.order_by(key).annotate(**sums, **texts)
-        yield from annotated.values_list(key, "position", "content", *texts).iterator(chunk_size=_KEYS_AT_ONCE)
+        annotated = rows.order_by(key).annotate(**sums, **string_schema)
+        yield from annotated.values_list(key, "position", "content", *string_schema).iterator(chunk_size=_KEYS_AT_ONCE)
 
-    def _there(self, day: date) -> Iterator[tuple[Any, ...]]:
+    def _warehouse_rows(self, day: date) -> Iterator[tuple[Any, ...]]:
         dialect = self._target.dialect
-        texts = [json_text_sql(dialect, name) for name in json_columns(self._feed)]
-        values = ", ".join([_key_text(self._feed), content_sql(dialect, self._feed), *texts])
+        string_schema = [json_text_sql(dialect, name) for name in json_columns(self._feed)]
+        values = ", ".join([_key_text(self._feed), content_sql(dialect, self._feed), *string_schema])
         condition, parameters = within(self._target, self._feed, Days(day, day))
         query = f"SELECT {values} FROM {self._feed.table} WHERE {condition} ORDER BY 1"  # noqa: S608 - names of ours
         return self._target.stream(query, parameters)
@@ -181,8 +183,8 @@ class Comparison:
 
     def _in_warehouse(self, keys: list[str]) -> set[str]:
         column = next(column for column in self._feed.columns if column.name == self._feed.key_column)
-        marks = ", ".join([f"CAST(? AS {type_of(self._target.dialect, column)})"] * len(keys))
-        query = f"SELECT {_key_text(self._feed)} FROM {self._feed.table} WHERE {column.name} IN ({marks})"  # noqa: S608
+        placeholders = ", ".join([f"CAST(? AS {type_of(self._target.dialect, column)})"] * len(keys))
+        query = f"SELECT {_key_text(self._feed)} FROM {self._feed.table} WHERE {column.name} IN ({placeholders})"  # noqa: S608
         return {key for (key,) in self._target.execute(query, keys)}
 
     def _in_database(self, keys: list[str]) -> dict[str, date]:
@@ -219,9 +221,10 @@ def _is_alike(here: tuple[Any, ...], there: tuple[Any, ...]) -> bool:
     """Whether two rows hold the same: the MD5 of their scalars, and the texts of their JSON, parsed."""
     if here[0] != there[0]:
         return False
-    texts = zip(here[1:], there[1:], strict=True)
+    string_schema = zip(here[1:], there[1:], strict=True)
     return all(
-        one is not None and other is not None and _is_same(*map(orjson.loads, (one, other))) for one, other in texts
+        one is not None and other is not None and _is_same(*map(orjson.loads, (one, other)))
+        for one, other in string_schema
     )
 
 

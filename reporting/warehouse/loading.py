@@ -15,14 +15,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from reporting.feeds import FEEDS, Feed
-from reporting.feeds.shapes import iso
 from reporting.lake import storage
 from reporting.lake.manifests import Receipt
 from reporting.warehouse import objects, statements
-from reporting.warehouse.objects import Mismatch
+from reporting.warehouse.objects import MismatchError
 from reporting.warehouse.schema import HISTORY, REFUSED, ddl
 from reporting.warehouse.staging import Staged, stage
 from reporting.warehouse.targets import Target, TargetError, connect
+from smplat.lib.times import iso
 
 logger = logging.getLogger(__name__)
 LOADED, QUARANTINED = "loaded", "quarantined"
@@ -108,7 +108,7 @@ def _measure_feed(target: Target, feed: Feed) -> Summary:
     for uri in _pending(target, feed):
         try:
             receipt = objects.receipt_of(feed, uri)
-        except (Mismatch, storage.LakeError) as problem:
+        except (MismatchError, storage.LakeError) as problem:
             summary.problems.append(f"{uri}: {problem}")
             continue
         summary.objects += 1
@@ -122,7 +122,7 @@ def _load_feed(target: Target, feed: Feed, say: Callable[[str], None]) -> Summar
     for uri in _pending(target, feed):
         try:
             receipt, staged = _load_object(target, feed, uri)
-        except Mismatch as problem:
+        except MismatchError as problem:
             _quarantine(target, feed, uri, str(problem))
             summary.problems.append(f"{uri} (in quarantine): {problem}")
         except storage.LakeError as problem:
@@ -152,11 +152,11 @@ def _keep(target: Target, feed: Feed, uri: str, receipt: Receipt, staged: Staged
     with target.transaction():
         for part in staged.parts:
             target.execute(statements.empty_staging(target.dialect, feed))
-            _run(target, statements.fill_staging(target.dialect, feed, part, staged.longest))
+            _run(target, statements.fill_staging(target.dialect, feed, part, staged.max_bytes))
             target.execute(statements.merge(target.dialect, feed))
         target.execute(_FORGET_REFUSED, [uri])
         if staged.refused:
-            _run(target, statements.fill_refused(target.dialect, staged.refused_path, staged.longest))
+            _run(target, statements.fill_refused(target.dialect, staged.refused_path, staged.max_bytes))
         counted: list[str | int | None] = [
             receipt.sha256,
             receipt.bytes,
@@ -165,17 +165,17 @@ def _keep(target: Target, feed: Feed, uri: str, receipt: Receipt, staged: Staged
             staged.rows,
             staged.refused,
         ]
-        _record(target, [uri, feed.key, *counted, LOADED, None])
+        _write_history(target, [uri, feed.key, *counted, LOADED, None])
 
 
 def _quarantine(target: Target, feed: Feed, uri: str, reason: str) -> None:
     with target.transaction():
         target.execute(_FORGET_REFUSED, [uri])
-        _record(target, [uri, feed.key, None, None, None, None, 0, 0, QUARANTINED, reason])
+        _write_history(target, [uri, feed.key, None, None, None, None, 0, 0, QUARANTINED, reason])
 
 
-def _record(target: Target, values: list[str | int | None]) -> None:
-    target.execute(statements.record(target.dialect), [*values, iso(timezone.now())])
+def _write_history(target: Target, values: list[str | int | None]) -> None:
+    target.execute(statements.write_history(target.dialect), [*values, iso(timezone.now())])
 
 
 def _run(target: Target, to_run: list[str]) -> None:

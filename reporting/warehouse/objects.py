@@ -17,11 +17,11 @@ from reporting.lake.manifests import Content, Receipt, manifest_uri
 from reporting.warehouse.reader import SHAPES
 
 _MANIFEST = manifest_uri("")
-_MOST_MANIFEST_BYTES = 65_536
+_MAX_MANIFEST_BYTES = 65_536
 _BUFFER_BYTES = 1_048_576
 
 
-class Mismatch(ValueError):
+class MismatchError(ValueError):
     """An object is not what its manifest says; the message says in what."""
 
 
@@ -52,37 +52,37 @@ def receipt_of(feed: Feed, object_uri: str) -> Receipt:
         object_uri: the object, which need not be where the manifest says: a lake may be copied.
 
     Raises:
-        Mismatch: it is not a manifest, or one of another feed.
+        MismatchError: it is not a manifest, or one of another feed.
         reporting.lake.storage.LakeError: it cannot be read.
     """
     content = b""
     for chunk in storage.read(manifest_uri(object_uri)):
         content += chunk
-        if len(content) > _MOST_MANIFEST_BYTES:
-            raise Mismatch("the manifest is too long to be one")
+        if len(content) > _MAX_MANIFEST_BYTES:
+            raise MismatchError("the manifest is too long to be one")
     try:
         values = orjson.loads(content)
         receipt = Receipt(**{field.name: values[field.name] for field in fields(Receipt)})
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise Mismatch("the manifest is not JSON, or a part of it is missing") from error
+        raise MismatchError("the manifest is not JSON, or a part of it is missing") from error
     _check(feed, receipt)
     return receipt
 
 
 def _check(feed: Feed, receipt: Receipt) -> None:
     if receipt.feed != feed.key:
-        raise Mismatch(f"the manifest names the feed {receipt.feed!r} and lies in the folder of {feed.key}")
+        raise MismatchError(f"the manifest names the feed {receipt.feed!r} and lies in the folder of {feed.key}")
     if receipt.shape not in SHAPES:
-        raise Mismatch(f"the manifest names the shape {receipt.shape!r}; there are {' and '.join(SHAPES)}")
+        raise MismatchError(f"the manifest names the shape {receipt.shape!r}; there are {' and '.join(SHAPES)}")
     if not all(type(number) is int for number in (receipt.bytes, receipt.rows, receipt.idSum)):
-        raise Mismatch("bytes, rows and idSum of the manifest have to be whole numbers")
+        raise MismatchError("bytes, rows and idSum of the manifest have to be whole numbers")
 
 
 def lines(object_uri: str, receipt: Receipt) -> Iterator[bytes]:
     """The lines of an object, decompressed where its name ends with ``.gz``; the last of them proves its bytes.
 
     Raises:
-        Mismatch: the object is missing, or its size or hash is not that of its manifest. This may show only when
+        MismatchError: the object is missing, or its size or hash is not that of its manifest. This may show only when
             all of its lines were given.
         reporting.lake.storage.LakeError: the lake cannot be read.
     """
@@ -91,17 +91,17 @@ def lines(object_uri: str, receipt: Receipt) -> Iterator[bytes]:
             buffered: IO[bytes] = io.BufferedReader(counted, _BUFFER_BYTES)
             yield from gzip.GzipFile(fileobj=buffered) if object_uri.endswith(".gz") else buffered
             counted.prove(receipt)
-    except storage.NotThere as error:
-        raise Mismatch("there is a manifest, and no object") from error
+    except storage.ObjectNotFoundError as error:
+        raise MismatchError("there is a manifest, and no object") from error
     except (EOFError, gzip.BadGzipFile, ZlibError) as error:
-        raise Mismatch("it is damaged: it cannot be decompressed") from error
+        raise MismatchError("it is damaged: it cannot be decompressed") from error
 
 
 class _Counted(io.RawIOBase):
     """The bytes of an object as a file, counted on their way."""
 
-    def __init__(self, chunks: Iterator[bytes], most_bytes: int) -> None:
-        self._chunks, self._most_bytes = chunks, most_bytes
+    def __init__(self, chunks: Iterator[bytes], max_bytes: int) -> None:
+        self._chunks, self._max_bytes = chunks, max_bytes
         self._rest = b""
         self._content = Content()
 
@@ -112,8 +112,8 @@ class _Counted(io.RawIOBase):
         if not self._rest:
             self._rest = next(self._chunks, b"")
             self._content.write(self._rest)
-            if self._content.bytes > self._most_bytes:
-                raise Mismatch(f"it has more than the {self._most_bytes} bytes of the manifest")
+            if self._content.bytes > self._max_bytes:
+                raise MismatchError(f"it has more than the {self._max_bytes} bytes of the manifest")
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size
@@ -121,6 +121,6 @@ class _Counted(io.RawIOBase):
     def prove(self, receipt: Receipt) -> None:
         """Hold what was counted against the receipt."""
         if self._content.bytes != receipt.bytes:
-            raise Mismatch(f"it has {self._content.bytes} bytes, and the manifest says {receipt.bytes}")
+            raise MismatchError(f"it has {self._content.bytes} bytes, and the manifest says {receipt.bytes}")
         if self._content.sha256 != receipt.sha256:
-            raise Mismatch(f"its SHA-256 is {self._content.sha256}, and the manifest says {receipt.sha256}")
+            raise MismatchError(f"its SHA-256 is {self._content.sha256}, and the manifest says {receipt.sha256}")

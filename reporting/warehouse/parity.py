@@ -22,17 +22,17 @@ from reporting.accounting.ledger import Entry
 from reporting.feeds import FEEDS, Feed
 from reporting.feeds.checksums import json_columns
 from reporting.models import ParityCheck
-from reporting.warehouse.comparison import MOST_IDS, Comparison, Difference, Keys
+from reporting.warehouse.comparison import MAX_IDS, Comparison, Difference, Keys
 from reporting.warehouse.repair import repair
 from reporting.warehouse.schema import HISTORY, REFUSED, ddl
-from reporting.warehouse.sums import Days, Here, Reach, Sums, expired, here, reach, there
+from reporting.warehouse.sums import Days, DeskDay, Reach, Sums, desk_days, expired, reach, warehouse_days
 from reporting.warehouse.targets import Target, TargetError, connect
 
 logger = logging.getLogger(__name__)
 #: How many UTC days a check compares where nobody says which, today among them.
 RECENT_DAYS = 14
 KINDS = ("missing", "changed", "extra", "in_flight")
-_MOST_QUARANTINED = 100
+_MAX_QUARANTINED = 100
 Figures = dict[str, Any]
 
 
@@ -48,7 +48,7 @@ def redacted(url: str) -> str:
 
 
 @dataclass
-class Found:
+class FeedFindings:
     """What a check has found for one feed so far.
 
     Attributes:
@@ -80,7 +80,7 @@ class Found:
         for kind in KINDS:
             keys: Keys = getattr(difference, kind)
             self.counts[kind] += keys.count
-            self.ids[kind] += keys.first[: MOST_IDS - len(self.ids[kind])]
+            self.ids[kind] += keys.first[: MAX_IDS - len(self.ids[kind])]
         self.loaded += difference.loaded
         self.unloaded += difference.unloaded
         self.refused += difference.refused.count
@@ -222,17 +222,20 @@ class _Check:
         # What the warehouse holds is read before the desk's rows: a row reaches the warehouse after it was stored here.
         self._reach: Reach = reach(target, feed)
         self._comparison = Comparison(target, feed, days, self._reach)
-        self._found = Found()
+        self._found = FeedFindings()
 
     def figures(self) -> Figures:
         """What was found, for JSON."""
-        theirs, mine = there(self._target, self._feed, self._days), here(self._feed, self._days, self._reach)
+        theirs, mine = (
+            warehouse_days(self._target, self._feed, self._days),
+            desk_days(self._feed, self._days, self._reach),
+        )
         gone = expired(self._feed, self._days)
         for day in sorted({*theirs, *mine}):
-            self._compare(day, mine.get(day, Here()), theirs.get(day, Sums()), gone.get(day, Sums()))
+            self._compare(day, mine.get(day, DeskDay()), theirs.get(day, Sums()), gone.get(day, Sums()))
         return {**self._found.figures(), **_account(self._target, self._feed)}
 
-    def _compare(self, day: date, mine: Here, theirs: Sums, gone: Sums) -> None:
+    def _compare(self, day: date, mine: DeskDay, theirs: Sums, gone: Sums) -> None:
         found = self._found
         found.here += mine.rows
         found.there += theirs.rows
@@ -265,7 +268,7 @@ def _account(target: Target, feed: Feed) -> Figures:
     reasons = f"SELECT reason, COUNT(*) FROM {REFUSED} WHERE feed = ? GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608
     objects = (
         f"SELECT object, reason FROM {HISTORY} WHERE feed = ? AND state = 'quarantined' ORDER BY object DESC "  # noqa: S608
-        f"LIMIT {_MOST_QUARANTINED}"
+        f"LIMIT {_MAX_QUARANTINED}"
     )
     return {
         "refused_rows": [{"reason": reason, "count": count} for reason, count in target.execute(reasons, [feed.key])],

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from reporting.feeds import Column, ColumnType, Feed
-from reporting.feeds.from_wire import Unmappable, warehouse_row
+from reporting.feeds.from_wire import UnmappableError, warehouse_row
 from reporting.feeds.shapes import Row, model_of
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -22,7 +22,7 @@ _Reader = Callable[[Row], Any]
 SHAPES = ("wire", "warehouse")
 
 
-class _Unusual(Exception):
+class _UnusualError(Exception):
     """A value is not spelled as the exporters spell it, so the short cut does not decide about its row."""
 
 
@@ -43,15 +43,15 @@ class Reader:
         """One line as a row in warehouse shape, in the order of the columns.
 
         Raises:
-            reporting.feeds.from_wire.Unmappable: the line is not JSON, or a value does not fit its column.
+            reporting.feeds.from_wire.UnmappableError: the line is not JSON, or a value does not fit its column.
         """
         try:
             parsed = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            raise Unmappable("row", "Must be JSON.") from error
+            raise UnmappableError("row", "Must be JSON.") from error
         try:
             return {name: read(parsed) for name, read in self._cells}
-        except (_Unusual, AttributeError, TypeError, ValueError):
+        except (_UnusualError, AttributeError, TypeError, ValueError):
             return warehouse_row(self._feed, parsed, "row")
 
 
@@ -92,12 +92,12 @@ def _nested(paths: list[list[str]], check: Callable[[Any], Any], nullable: bool)
 
 
 def _text(feed: Feed, column: Column) -> Callable[[Any], str]:
-    most = model_of(feed)._meta.get_field(column.name).max_length or float("inf")  # type: ignore[union-attr]
+    maximum = model_of(feed)._meta.get_field(column.name).max_length or float("inf")  # type: ignore[union-attr]
 
     def check(value: Any) -> str:
-        if type(value) is str and len(value) <= most:
+        if type(value) is str and len(value) <= maximum:
             return value
-        raise _Unusual
+        raise _UnusualError
 
     return check
 
@@ -105,25 +105,25 @@ def _text(feed: Feed, column: Column) -> Callable[[Any], str]:
 def _uuid(value: Any) -> str:
     if _UUID.fullmatch(value):
         return str(value)
-    raise _Unusual
+    raise _UnusualError
 
 
 def _time(value: Any) -> str:
     if _TIME.fullmatch(value):
         datetime.fromisoformat(value)
         return str(value)
-    raise _Unusual
+    raise _UnusualError
 
 
 def _flag(value: Any) -> bool:
     if type(value) is bool:
         return value
-    raise _Unusual
+    raise _UnusualError
 
 
 def _json(value: Any) -> Any:
     if value is None:
-        raise _Unusual
+        raise _UnusualError
     return value
 
 

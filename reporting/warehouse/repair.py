@@ -36,7 +36,7 @@ def repair(target: Target, feed: Feed, day: date, difference: Difference) -> str
         The object's URI; None where there is nothing to repair.
 
     Raises:
-        reporting.lake.storage.LakeError: the stage cannot be written; there is no object then, or one that does not count.
+        reporting.lake.storage.LakeError: the stage cannot be written; an object without a manifest does not count.
         OSError: the spool cannot be written.
     """
     settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
@@ -84,5 +84,5 @@ def _suffix(target: Target, feed: Feed, name: str) -> str:
 def _is_there(uri: str) -> bool:
     try:
         return bool(b"".join(storage.read(uri)))
-    except storage.NotThere:
+    except storage.ObjectNotFoundError:
         return False

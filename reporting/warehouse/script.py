@@ -6,11 +6,11 @@ from urllib.parse import unquote
 
 from reporting.feeds import Feed
 from reporting.warehouse import objects, schema, statements
-from reporting.warehouse.objects import Mismatch
+from reporting.warehouse.objects import MismatchError
 from reporting.warehouse.statements import StagedObject
 
 #: The most names that Snowflake takes in one FILES list.
-MOST_FILES = 1_000
+MAX_FILES = 1_000
 # Stands for an object where the stage holds none yet.
 _EXAMPLES = {
     True: "YYYY/MM/DD/<timestamp>-<run>.ndjson",
@@ -60,7 +60,7 @@ def staged_objects(feed: Feed) -> list[StagedObject]:
     """
     folder = stage_uri(feed)
     uris = sorted((uri for uri in objects.listed(feed) if uri.startswith(f"{folder}/")), reverse=True)
-    found = [item for item in (_staged(feed, folder, uri) for uri in islice(uris, MOST_FILES)) if item]
+    found = [item for item in (_staged(feed, folder, uri) for uri in islice(uris, MAX_FILES)) if item]
     key = _EXAMPLES[statements.has_wire_stage(feed)]
     return found or [StagedObject(key, f"{folder}/{key}", 0, 0)]
 
@@ -68,7 +68,7 @@ def staged_objects(feed: Feed) -> list[StagedObject]:
 def _staged(feed: Feed, folder: str, uri: str) -> StagedObject | None:
     try:
         receipt = objects.receipt_of(feed, uri)
-    except Mismatch:
+    except MismatchError:
         return None
     return StagedObject(unquote(uri.removeprefix(f"{folder}/")), uri, receipt.rows, receipt.idSum)
 

@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from reporting.feeds import Feed
 from reporting.feeds.checksums import id_number
-from reporting.feeds.from_wire import Unmappable
-from reporting.feeds.shapes import iso, ndjson
+from reporting.feeds.from_wire import UnmappableError
+from reporting.feeds.shapes import ndjson
 from reporting.lake.manifests import Receipt
-from reporting.warehouse.objects import Mismatch, lines
+from reporting.warehouse.objects import MismatchError, lines
 from reporting.warehouse.reader import Reader
+from smplat.lib.times import iso
 
 _PART_BYTES = 33_554_432
 
@@ -29,7 +30,7 @@ class Staged:
         rows: how many fit.
         refused: how many do not.
         id_sum: the idSum of the rows that fit.
-        longest: the longest line of either file, in bytes.
+        max_bytes: the longest line of either file, in bytes.
     """
 
     parts: list[Path]
@@ -37,14 +38,14 @@ class Staged:
     rows: int = 0
     refused: int = 0
     id_sum: int = 0
-    longest: int = 0
+    max_bytes: int = 0
 
 
 def stage(feed: Feed, uri: str, receipt: Receipt, folder: Path) -> Staged:
     """Read an object, prove it by its manifest, and write its rows to files in ``folder``.
 
     Raises:
-        reporting.warehouse.objects.Mismatch: it is not what its manifest says.
+        reporting.warehouse.objects.MismatchError: it is not what its manifest says.
         reporting.lake.storage.LakeError: the lake cannot be read.
     """
     staged = Staged([], folder / "refused.ndjson")
@@ -53,10 +54,10 @@ def stage(feed: Feed, uri: str, receipt: Receipt, folder: Path) -> Staged:
         staged.parts = parts.paths
     found = staged.rows + staged.refused
     if found != receipt.rows:
-        raise Mismatch(f"it has {found} rows, and the manifest says {receipt.rows}")
+        raise MismatchError(f"it has {found} rows, and the manifest says {receipt.rows}")
     # The key of a row that is refused may be the reason, so then the sum cannot be held against the manifest.
     if not staged.refused and staged.id_sum != receipt.idSum:
-        raise Mismatch(f"its idSum is {staged.id_sum}, and the manifest says {receipt.idSum}")
+        raise MismatchError(f"its idSum is {staged.id_sum}, and the manifest says {receipt.idSum}")
     return staged
 
 
@@ -65,14 +66,14 @@ def _write(feed: Feed, uri: str, receipt: Receipt, staged: Staged, parts: "_Part
     for number, line in enumerate(lines(uri, receipt), start=1):
         try:
             row = reader.row(line)
-        except Unmappable as problem:
+        except UnmappableError as problem:
             size = refused.write(_refusal(feed, uri, number, line, problem, seen_at))
             staged.refused += 1
         else:
             staged.rows += 1
             staged.id_sum += id_number(row[key])
             size = parts.write(ndjson({**row, "line": number}))
-        staged.longest = max(staged.longest, size)
+        staged.max_bytes = max(staged.max_bytes, size)
 
 
 class _Parts:
@@ -97,7 +98,7 @@ class _Parts:
         self._file.close()
 
 
-def _refusal(feed: Feed, uri: str, number: int, line: bytes, problem: Unmappable, seen_at: str) -> bytes:
+def _refusal(feed: Feed, uri: str, number: int, line: bytes, problem: UnmappableError, seen_at: str) -> bytes:
     raw = line.rstrip(b"\r\n").decode(errors="backslashreplace")
     row = {"object": uri, "line": number, "feed": feed.key, "reason": str(problem), "raw": raw, "seen_at": seen_at}
     return ndjson(row)

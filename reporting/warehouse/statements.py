@@ -17,7 +17,7 @@ from reporting.warehouse.schema import HISTORY, REFUSED, ROWS, type_of
 
 # What DuckDB is told that a row may have, in bytes. It takes several buffers of twice this size, so a load says what it
 # has found; a script that is only printed cannot know.
-_LONGEST_ROW, _SHORTEST_BUFFER = 67_108_864, 1_048_576
+_MAX_ROW_BYTES, _MIN_BUFFER_BYTES = 67_108_864, 1_048_576
 #: Columns of the staging table beside the feed's: the object that a row came with, and its line there.
 _OBJECT, _LINE = Column("object", ColumnType.TEXT, (), ""), "line"
 _HISTORY_NAMES = ("object", "feed", "sha256", "bytes", ROWS, "id_sum", "loaded_rows", "refused_rows", "state", "reason")
@@ -124,7 +124,7 @@ def insert_from_objects(feed: Feed, uris: Sequence[str]) -> str:
     return (
         f"INSERT INTO {staging_name('duckdb', feed)} ({', '.join(names)})\nSELECT\n"
         f"  {_joined([*values, 'filename', 'ROW_NUMBER() OVER ()'], 2)}\n"
-        f"FROM read_ndjson_objects([{paths}], filename = TRUE, maximum_object_size = {_LONGEST_ROW})"
+        f"FROM read_ndjson_objects([{paths}], filename = TRUE, maximum_object_size = {_MAX_ROW_BYTES})"
     )
 
 
@@ -159,20 +159,20 @@ def merge(dialect: str, feed: Feed) -> str:
     return in_dialect(statement, dialect)
 
 
-def fill_staging(dialect: str, feed: Feed, path: Path, longest: int) -> list[str]:
-    """The statements that bring a file of checked rows, of at most ``longest`` bytes a line, into the staging table."""
+def fill_staging(dialect: str, feed: Feed, path: Path, max_bytes: int) -> list[str]:
+    """The statements that bring a file of checked rows, of at most ``max_bytes`` a line, into the staging table."""
     columns = {column.name: type_of(dialect, column) for column in feed.columns}
-    return _fill(dialect, staging_name(dialect, feed), {**columns, _LINE: "BIGINT"}, path, longest)
+    return _fill(dialect, staging_name(dialect, feed), {**columns, _LINE: "BIGINT"}, path, max_bytes)
 
 
-def fill_refused(dialect: str, path: Path, longest: int) -> list[str]:
-    """The statements that bring a file of refused rows, of at most ``longest`` bytes a line, into their table."""
-    texts = dict.fromkeys(("object", "feed", "reason", "raw"), "TEXT")
+def fill_refused(dialect: str, path: Path, max_bytes: int) -> list[str]:
+    """The statements that bring a file of refused rows, of at most ``max_bytes`` bytes a line, into their table."""
+    string_schema = dict.fromkeys(("object", "feed", "reason", "raw"), "TEXT")
     seen_at = type_of(dialect, Column("seen_at", ColumnType.TIMESTAMP, (), ""))
-    return _fill(dialect, REFUSED, {**texts, "line": "BIGINT", "seen_at": seen_at}, path, longest)
+    return _fill(dialect, REFUSED, {**string_schema, "line": "BIGINT", "seen_at": seen_at}, path, max_bytes)
 
 
-def record(dialect: str) -> str:
+def write_history(dialect: str) -> str:
     """The statement that notes what became of an object: ten values, and the time.
 
     A MERGE, since an object that was quarantined may be loaded later, and since Snowflake lets two loads that run at
@@ -194,7 +194,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _fill(dialect: str, table: str, columns: dict[str, str], path: Path, longest: int) -> list[str]:
+def _fill(dialect: str, table: str, columns: dict[str, str], path: Path, max_bytes: int) -> list[str]:
     if dialect == "snowflake":
         # The folder's name is the load's own, so that two loads do not meet on the user's stage.
         folder = f"@~/smplat/{path.parent.name}/"
@@ -206,7 +206,7 @@ def _fill(dialect: str, table: str, columns: dict[str, str], path: Path, longest
     types = ", ".join(f"{name}: {quoted(type_name)}" for name, type_name in columns.items())
     return [
         f"INSERT INTO {table} BY NAME SELECT * FROM read_json({quoted(str(path))}, format = 'newline_delimited', "  # noqa: S608
-        f"maximum_object_size = {max(longest, _SHORTEST_BUFFER)}, columns = {{{types}}})"
+        f"maximum_object_size = {max(max_bytes, _MIN_BUFFER_BYTES)}, columns = {{{types}}})"
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -11,10 +11,11 @@ from psycopg import sql
 
 from reporting.feeds import ColumnType, Feed
 from reporting.feeds.checksums import content_sum_sql, day_sql, id_sum_sql, json_sum_sql
-from reporting.feeds.shapes import iso, model_of
+from reporting.feeds.shapes import model_of
 from reporting.models import Checkpoint, ExpiredDay, ExportRun
 from reporting.warehouse.schema import HISTORY, type_of
 from reporting.warehouse.targets import Target
+from smplat.lib.times import iso, midnight
 
 _RUNS_AT_ONCE = 100
 _NO_TIME = datetime(9999, 1, 1, tzinfo=UTC)
@@ -40,11 +41,6 @@ class Days:
         """The first moment of the days, and the first one after them."""
         after = midnight(self.until + timedelta(days=1)) if self.until else _NO_TIME
         return midnight(self.since), after
-
-
-def midnight(day: date) -> datetime:
-    """The first moment of a UTC day."""
-    return datetime.combine(day, time.min, UTC)
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class Here:
+class DeskDay:
     """The rows of one day in the desk's database.
 
     Attributes:
@@ -123,12 +119,12 @@ def _looked_at(target: Target, feed: Feed) -> Iterator[list[int]]:
         ends = dict(runs[start : start + _RUNS_AT_ONCE])
         if not ends:
             return
-        marks = ", ".join("?" * len(ends))
-        query = f"SELECT object FROM {HISTORY} WHERE feed = ? AND object IN ({marks})"  # noqa: S608 - names of ours
+        placeholders = ", ".join("?" * len(ends))
+        query = f"SELECT object FROM {HISTORY} WHERE feed = ? AND object IN ({placeholders})"  # noqa: S608 - names of ours
         yield [ends[uri] for (uri,) in target.execute(query, [feed.key, *ends])]
 
 
-_HERE = sql.SQL(
+_DESK_DAYS = sql.SQL(
     """
     SELECT {day}, count(*),
         count(*) FILTER (WHERE {due}), {id_sum} FILTER (WHERE {due}), {content_sum} FILTER (WHERE {due}),
@@ -140,10 +136,10 @@ _HERE = sql.SQL(
 )
 
 
-def here(feed: Feed, days: Days, reached: Reach) -> dict[date, Here]:
+def desk_days(feed: Feed, days: Days, reached: Reach) -> dict[date, DeskDay]:
     """The days of a feed in the desk's database."""
     since, after = days.bounds
-    query = _HERE.format(
+    query = _DESK_DAYS.format(
         day=sql.SQL(day_sql("postgres", feed.time_column)),
         due=sql.SQL("position <= %(looked_at)s"),
         id_sum=sql.SQL(id_sum_sql(feed.key_column)),
@@ -156,10 +152,10 @@ def here(feed: Feed, days: Days, reached: Reach) -> dict[date, Here]:
         cursor.execute(
             query, {"exported": reached.exported, "looked_at": reached.looked_at, "since": since, "after": after}
         )
-        return {row[0]: Here(row[1], _sums(*row[2:6]), *row[6:]) for row in cursor.fetchall()}
+        return {row[0]: DeskDay(row[1], _sums(*row[2:6]), *row[6:]) for row in cursor.fetchall()}
 
 
-def there(target: Target, feed: Feed, days: Days) -> dict[date, Sums]:
+def warehouse_days(target: Target, feed: Feed, days: Days) -> dict[date, Sums]:
     """The days of a feed in the warehouse."""
     condition, parameters = within(target, feed, days)
     day, dialect = day_sql(target.dialect, feed.time_column), target.dialect

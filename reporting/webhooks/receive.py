@@ -22,23 +22,23 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from reporting.feeds import Feed
-from reporting.feeds.from_wire import Unmappable, warehouse_row
+from reporting.feeds.from_wire import UnmappableError, warehouse_row
 from reporting.feeds.shapes import Row, ndjson
 from reporting.lake import storage
 from reporting.lake.manifests import Tally, manifest_uri
-from telemetry.bodies import UnreadableBody, parse, problem_of
+from telemetry.bodies import BodyError, parse, problem_of
 
-MOST_ROWS = 1_000
+MAX_ROWS = 1_000
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 # S3's name of a key that is not there.
 _MISSING = "NoSuchKey"
 
 
-class TooManyRows(ValueError):
+class TooManyRowsError(ValueError):
     """A message holds more rows than the shim takes."""
 
 
-class OtherContent(RuntimeError):
+class ConflictingContentError(RuntimeError):
     """The stage holds another message of the same id."""
 
 
@@ -59,13 +59,13 @@ def accept(feed: Feed, message_id: str, body: bytes) -> Accepted:
         body: the message, whose signature was verified.
 
     Raises:
-        Unmappable: a part of the message is not what the warehouse takes.
-        TooManyRows: the message has too many rows.
-        OtherContent: another message of that id was kept before.
+        UnmappableError: a part of the message is not what the warehouse takes.
+        TooManyRowsError: the message has too many rows.
+        ConflictingContentError: another message of that id was kept before.
         reporting.lake.storage.LakeError: the stage cannot be read or written; the message may be repeated.
     """
     if not _MESSAGE_ID.fullmatch(message_id):
-        raise Unmappable("webhook-id", "Must be 1 to 128 of the letters A to Z and a to z, digits, _ and -.")
+        raise UnmappableError("webhook-id", "Must be 1 to 128 of the letters A to Z and a to z, digits, _ and -.")
     rows = [warehouse_row(feed, row, f"{feed.webhook_key}[{index}]") for index, row in enumerate(_rows(feed, body))]
     key = f"{feed.key}/dt={rows[0][feed.time_column][:10]}/{message_id}.ndjson"
     uri = f"{settings.INGEST_STAGE_URI}/{key}"
@@ -77,19 +77,19 @@ def accept(feed: Feed, message_id: str, body: bytes) -> Accepted:
 def _rows(feed: Feed, body: bytes) -> list[Any]:
     try:
         parsed = parse(body, is_ndjson=False)
-    except UnreadableBody as error:
-        raise Unmappable("body", "Must be a JSON object.") from error
+    except BodyError as error:
+        raise UnmappableError("body", "Must be a JSON object.") from error
     message = None if parsed.is_batch else parsed.events[0]
     if problem := problem_of(message):
         path, _, reason = problem.partition(": ")
-        raise Unmappable("body" if path in {"", "event"} else path, reason)
+        raise UnmappableError("body" if path in {"", "event"} else path, reason)
     if not isinstance(message, dict):
-        raise Unmappable("body", "Must be a JSON object.")
+        raise UnmappableError("body", "Must be a JSON object.")
     rows = message.get(feed.webhook_key)
     if not isinstance(rows, list) or not rows:
-        raise Unmappable(str(feed.webhook_key), f"Must be an array of 1 to {MOST_ROWS:,} rows.")
-    if len(rows) > MOST_ROWS:
-        raise TooManyRows(f"The message holds {len(rows):,} rows; send at most {MOST_ROWS:,}.")
+        raise UnmappableError(str(feed.webhook_key), f"Must be an array of 1 to {MAX_ROWS:,} rows.")
+    if len(rows) > MAX_ROWS:
+        raise TooManyRowsError(f"The message holds {len(rows):,} rows; send at most {MAX_ROWS:,}.")
     return rows
 
 
@@ -109,7 +109,7 @@ def _keep(feed: Feed, message_id: str, uri: str, rows: list[Row]) -> None:
         tally.count(row[feed.key_column], row[feed.time_column])
     found = _stored(uri)
     if found not in {None, content}:
-        raise OtherContent(f"Message {message_id} was sent before with other rows.")
+        raise ConflictingContentError(f"Message {message_id} was sent before with other rows.")
     if found is None:
         storage.write(uri, content)
     if _stored(manifest_uri(uri)) is None:

@@ -23,19 +23,19 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 5
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 #: A longer wait than this would hold up the next run; that one comes back anyway.
-LONGEST_RETRY_AFTER = timedelta(seconds=120)
-_LONGEST_BACKOFF_SECONDS = 30.0
-_LONGEST_EXCERPT = 200
-_MOST_BYTES_READ = 4_096
+MAX_RETRY_AFTER = timedelta(seconds=120)
+_MAX_BACKOFF_SECONDS = 30.0
+_MAX_EXCERPT_LENGTH = 200
+_MAX_BYTES_READ = 4_096
 # Parts of a URL that are at least as long may be secrets.
-_SHORTEST_SECRET = 8
+_MIN_SECRET_LENGTH = 8
 
 
-class NotTaken(RuntimeError):
+class DeliveryError(RuntimeError):
     """The receiver did not take a message; the text ends a sentence that starts with the receiver's name."""
 
 
-class TryAgain(NotTaken):
+class RetryableError(DeliveryError):
     """The receiver did not take a message, but may take it later."""
 
     def __init__(self, problem: str, retry_after: timedelta | None = None) -> None:
@@ -43,7 +43,7 @@ class TryAgain(NotTaken):
         self.retry_after = retry_after
 
 
-class Gone(NotTaken):
+class GoneError(DeliveryError):
     """The receiver wants no message any more."""
 
 
@@ -67,21 +67,21 @@ class Receiver:
         """Send a message, again where the receiver cannot be reached, is overloaded (429) or broken (5xx).
 
         Raises:
-            NotTaken: the receiver did not take it.
-            Gone: it never will (410).
+            DeliveryError: the receiver did not take it.
+            GoneError: it never will (410).
         """
         retrying = Retrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=_wait,
-            retry=retry_if_exception_type(TryAgain),
+            retry=retry_if_exception_type(RetryableError),
             sleep=self.sleep,
             before_sleep=_log_retry,
             reraise=True,
         )
         try:
             retrying(self._attempt, body)
-        except TryAgain as error:
-            raise NotTaken(f"{error}, the last of {ATTEMPTS} attempts") from error
+        except RetryableError as error:
+            raise DeliveryError(f"{error}, the last of {ATTEMPTS} attempts") from error
 
     def _attempt(self, body: bytes) -> None:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
@@ -91,10 +91,10 @@ class Receiver:
             with self.client.stream("POST", self.url, content=body, headers=headers) as response:
                 excerpt = _beginning(response)
         except httpx.TransportError as error:
-            raise TryAgain(f"could not be reached ({type(error).__name__})") from error
+            raise RetryableError(f"could not be reached ({type(error).__name__})") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise NotTaken(f"cannot be used ({type(error).__name__})") from error
-        _judge(response, _without_secrets(excerpt, self.url)[:_LONGEST_EXCERPT])
+            raise DeliveryError(f"cannot be used ({type(error).__name__})") from error
+        _judge(response, _without_secrets(excerpt, self.url)[:_MAX_EXCERPT_LENGTH])
 
 
 def _beginning(response: httpx.Response) -> str:
@@ -102,9 +102,9 @@ def _beginning(response: httpx.Response) -> str:
     content = b""
     for chunk in response.iter_raw():
         content += chunk
-        if len(content) >= _MOST_BYTES_READ:
+        if len(content) >= _MAX_BYTES_READ:
             break
-    text = content[:_MOST_BYTES_READ].decode(errors="replace")
+    text = content[:_MAX_BYTES_READ].decode(errors="replace")
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
@@ -113,7 +113,7 @@ def _without_secrets(text: str, url: str) -> str:
     parts = urlsplit(url)
     pieces = re.split(r"[/?&=:@#]", f"{parts.path}?{parts.query}#{parts.fragment}@{parts.netloc.rpartition('@')[0]}")
     for piece in sorted({*pieces, *map(unquote, pieces)}, key=len, reverse=True):
-        if len(piece) >= _SHORTEST_SECRET:
+        if len(piece) >= _MIN_SECRET_LENGTH:
             text = text.replace(piece, "…")
     return text
 
@@ -124,31 +124,31 @@ def _judge(response: httpx.Response, excerpt: str) -> None:
     status = response.status_code
     answer = f"answered {status}{f': {excerpt}' if excerpt else ''}"
     if status == httpx.codes.GONE:
-        raise Gone(answer)
+        raise GoneError(answer)
     if response.is_server_error or status == httpx.codes.TOO_MANY_REQUESTS:
-        raise TryAgain(answer, _retry_after(response.headers.get("Retry-After", "")))
+        raise RetryableError(answer, _retry_after(response.headers.get("Retry-After", "")))
     if response.is_redirect:
-        raise NotTaken(f"answered {status}, and redirects are not followed; set the final address")
-    raise NotTaken(answer)
+        raise DeliveryError(f"answered {status}, and redirects are not followed; set the final address")
+    raise DeliveryError(answer)
 
 
 def _retry_after(given: str) -> timedelta | None:
     """How long the receiver asks to be left alone, in seconds or until a date; None where it does not say."""
     if re.fullmatch(r"[0-9]{1,9}", given):
-        return min(timedelta(seconds=int(given)), LONGEST_RETRY_AFTER)
+        return min(timedelta(seconds=int(given)), MAX_RETRY_AFTER)
     try:
         wait = parsedate_to_datetime(given).astimezone(UTC) - datetime.now(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(wait, timedelta()), LONGEST_RETRY_AFTER)
+    return min(max(wait, timedelta()), MAX_RETRY_AFTER)
 
 
 def _wait(state: RetryCallState) -> float:
     """The seconds until the next attempt: what the receiver asks for, else 1, 2, 4, … and up to one more by chance."""
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, TryAgain) and error.retry_after is not None:
+    if isinstance(error, RetryableError) and error.retry_after is not None:
         return error.retry_after.total_seconds()
-    return min(2.0 ** (state.attempt_number - 1), _LONGEST_BACKOFF_SECONDS) + random.random()
+    return min(2.0 ** (state.attempt_number - 1), _MAX_BACKOFF_SECONDS) + random.random()
 
 
 def _log_retry(state: RetryCallState) -> None:

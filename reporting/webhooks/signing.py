@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
-class BadSignature(ValueError):
+class SignatureError(ValueError):
     """A message is not signed by anyone who knows a secret, or too old; the text says which."""
 
 
@@ -43,11 +43,11 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> s
         secrets: of which one must have signed the message.
 
     Raises:
-        BadSignature: it is not signed by any of ``secrets``, or too old or too new.
+        SignatureError: it is not signed by any of ``secrets``, or too old or too new.
     """
     given = {name: headers[name] for name in _HEADERS if name in headers}
     if len(given) < len(_HEADERS):
-        raise BadSignature(f"A message needs the headers {', '.join(_HEADERS)}.")
+        raise SignatureError(f"A message needs the headers {', '.join(_HEADERS)}.")
     problem = "The message is not signed by a secret that is known here."
     for secret in secrets:
         try:
@@ -59,4 +59,4 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> s
             problem = "The signature or the body is malformed."
         else:
             return given["webhook-id"]
-    raise BadSignature(problem)
+    raise SignatureError(problem)

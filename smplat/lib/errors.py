@@ -20,7 +20,7 @@ _TEXTS = {
 }
 
 
-class DatabaseAway(APIException):
+class DatabaseAwayError(APIException):
     """The database cannot be reached; the request may be repeated."""
 
     status_code = 503
@@ -32,7 +32,7 @@ def api_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an error of an API view as REST framework does, and a database that is away with a 503."""
     if isinstance(error, OperationalError | InterfaceError):
         logger.error("The database cannot be reached: %s", type(error).__name__)
-        error = DatabaseAway()
+        error = DatabaseAwayError()
     return exception_handler(error, context)
 
 
@@ -63,13 +63,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request, 500)
 
 
-class TooLarge(APIException):
+class TooLargeError(APIException):
     """The body has too many bytes or events."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 
-class Conflict(APIException):
+class ConflictError(APIException):
     """The request contradicts an earlier one."""
 
     status_code = status.HTTP_409_CONFLICT

@@ -44,7 +44,7 @@ def objects(properties: dict[str, Schema], required: list[str] | None = None, **
 
 def open_objects(properties: dict[str, Schema], required: list[str], others: Schema) -> Schema:
     """The schema of an object that may hold ``others`` beside ``properties``, under names of a limited length."""
-    return objects(properties, required, additionalProperties=others, propertyNames=texts(200))
+    return objects(properties, required, additionalProperties=others, propertyNames=string_schema(200))
 
 
 def nullable(schema: Schema) -> Schema:
@@ -55,9 +55,9 @@ def nullable(schema: Schema) -> Schema:
     return {**widened, "enum": [*schema["enum"], None]} if "enum" in schema else widened
 
 
-def texts(most: int | None = None, least: int = 0, **more: Any) -> Schema:
-    """The schema of a text of ``least`` to ``most`` characters, none of them NUL."""
-    limits = {"minLength": least or None, "maxLength": most}
+def string_schema(max_length: int | None = None, min_length: int = 0, **more: Any) -> Schema:
+    """The schema of a text of ``min_length`` to ``max_length`` characters, none of them NUL."""
+    limits = {"minLength": min_length or None, "maxLength": max_length}
     given = {name: limit for name, limit in limits.items() if limit is not None}
     return {"type": "string", **given, "pattern": NO_NUL, **more}
 
@@ -67,14 +67,14 @@ NO_NUL = r"^[^\x00]*$"
 TIME: Schema = {"type": "string", "format": "date-time"}
 
 
-def _json(name: str, most_text: int | None, description: str) -> Schema:
+def _json(name: str, max_text: int | None, description: str) -> Schema:
     """A component for any JSON value of which each part is fit for the database."""
     itself = {"$ref": f"#/components/schemas/{name}"}
     values: list[Schema] = [
         {"type": ["null", "boolean"]},
         {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
         {"type": "number", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63},
-        texts(most_text),
+        string_schema(max_text),
         {"type": "array", "items": itself},
         open_objects({}, [], itself),
     ]

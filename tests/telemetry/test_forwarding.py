@@ -44,10 +44,10 @@ def test_the_quick_order_route_does_not_forward_its_copies(stranger, forwarded):
 def test_an_unreachable_broker_does_not_fail_the_capture(stranger, monkeypatch, caplog):
     from telemetry.tasks import forward
 
-    def fail(*args):
+    def fail(*args, **options):
         raise OSError("no space left")
 
-    monkeypatch.setattr(forward, "delay", fail)
+    monkeypatch.setattr(forward, "apply_async", fail)
 
     assert stranger.post("/api/telemetry", quick_order_event(), format="json").status_code == 202
     assert "broker" in caplog.text
@@ -57,7 +57,7 @@ def test_an_unreachable_broker_does_not_fail_the_capture(stranger, monkeypatch, 
 def test_an_answer_that_may_change_is_tried_again(endpoint, status):
     endpoint.usual = Reply(status, headers={"Location": "ftp://127.0.0.1/"})
 
-    with pytest.raises(forwarding.TryAgain, match=str(status)):
+    with pytest.raises(forwarding.RetryableError, match=str(status)):
         forwarding.send(b"{}", "application/json")
 
 
@@ -74,5 +74,5 @@ def test_a_refusal_or_a_redirect_is_given_up_at_once(endpoint, status, caplog):
 def test_an_endpoint_that_is_not_there_is_tried_again(settings):
     settings.TELEMETRY_ENDPOINT = "http://127.0.0.1:9/"
 
-    with pytest.raises(forwarding.TryAgain, match="ConnectError"):
+    with pytest.raises(forwarding.RetryableError, match="ConnectError"):
         forwarding.send(b"{}", "application/json")

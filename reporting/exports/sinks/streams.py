@@ -18,7 +18,7 @@ LARGE = Limits(rows=1_000, bytes=8 * 1024 * 1024)
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-class ReceiverGone(SinkError):
+class ReceiverGoneError(SinkError):
     """Whoever read standard output stopped, as ``head`` does; the run has no reason to go on, nor to complain."""
 
 
@@ -40,7 +40,7 @@ class StdoutSink:
         """Write a batch and flush it.
 
         Raises:
-            ReceiverGone: nobody reads the stream any more.
+            ReceiverGoneError: nobody reads the stream any more.
             SinkError: the stream cannot be written.
         """
         with self._explained():
@@ -51,7 +51,7 @@ class StdoutSink:
         """Flush the stream; there is no URI of what went through it.
 
         Raises:
-            ReceiverGone: nobody reads the stream any more.
+            ReceiverGoneError: nobody reads the stream any more.
             SinkError: the stream cannot be written.
         """
         with self._explained():
@@ -67,7 +67,7 @@ class StdoutSink:
             yield
         except BrokenPipeError as error:
             self._discard_rest()
-            raise ReceiverGone("nobody reads standard output any more") from error
+            raise ReceiverGoneError("nobody reads standard output any more") from error
         except OSError as error:
             self._discard_rest()
             raise SinkError(f"cannot write to standard output: {error.strerror or type(error).__name__}") from error

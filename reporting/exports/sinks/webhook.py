@@ -14,8 +14,8 @@ from reporting.models import WebhookDestination
 from reporting.webhooks import sending
 
 logger = logging.getLogger(__name__)
-MOST_ROWS = 1_000
-MOST_BYTES = 1_048_576
+MAX_ROWS = 1_000
+MAX_BYTES = 1_048_576
 
 
 class WebhookSink:
@@ -57,8 +57,8 @@ class WebhookSink:
             raise SinkError(_disabled_text(disabled.name, disabled.reason))
         self._head, self._tail = b'{"' + feed.webhook_key.encode() + b'":[', b"]}"
         # The rows of the largest batch fill the message to the last byte, the commas between them included.
-        envelope = len(self._head) + len(self._tail) + MOST_ROWS - 1
-        self.limits = Limits(rows=MOST_ROWS, bytes=MOST_BYTES - envelope)
+        envelope = len(self._head) + len(self._tail) + MAX_ROWS - 1
+        self.limits = Limits(rows=MAX_ROWS, bytes=MAX_BYTES - envelope)
         self._name, self._has_database = setting_name, has_database
         client = httpx.Client(timeout=timeout, follow_redirects=False)
         self._receiver = sending.Receiver(url, tuple(secrets), client, sleep)
@@ -70,17 +70,17 @@ class WebhookSink:
             SinkError: the receiver did not take it.
         """
         body = self._head + b",".join([line.json for line in lines]) + self._tail
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             raise SinkError(
                 f"a message of {len(body):,} bytes, from row {lines[0].key} on, is larger than the"
-                f" {MOST_BYTES:,} bytes that receivers take"
+                f" {MAX_BYTES:,} bytes that receivers take"
             )
         try:
             self._receiver.send(body)
-        except sending.Gone as error:
+        except sending.GoneError as error:
             self._disable(str(error))
             raise SinkError(_disabled_text(self._name, str(error))) from error
-        except sending.NotTaken as error:
+        except sending.DeliveryError as error:
             raise SinkError(f"the webhook of {self._name} {error}") from error
 
     def commit(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from reporting.checkpoints.stores import CheckpointStore
 from reporting.exports.delivery import Scope
 from reporting.feeds import FEEDS
-from reporting.management.export_command import ExportCommand, Usage
+from reporting.management.export_command import ExportCommand, UsageError
 
 
 class Command(ExportCommand):
@@ -29,8 +29,10 @@ class Command(ExportCommand):
         """The checkpoint that the flags name.
 
         Raises:
-            Usage: the checkpoint is one of all providers, which a run over one of them must not move.
+            UsageError: the checkpoint is one of all providers, which a run over one of them must not move.
         """
         if options["provider_id"] is not None and options["cursor_store"] != "none":
-            raise Usage("--provider-id goes with --cursor-store none: a checkpoint speaks of the rows of all providers")
+            raise UsageError(
+                "--provider-id goes with --cursor-store none: a checkpoint speaks of the rows of all providers"
+            )
         return super().store(options)

@@ -14,7 +14,7 @@ from reporting.exports.delivery import Progress, Scope
 from reporting.exports.sinks import Sink
 from reporting.exports.sinks.webhook import WebhookSink
 from reporting.feeds import FEEDS
-from reporting.management.export_command import ExportCommand, Usage, url_name
+from reporting.management.export_command import ExportCommand, UsageError, url_name
 from smplat.lib.addresses import is_url
 
 _PAGE_ROWS = 1_000
@@ -48,10 +48,12 @@ class Command(ExportCommand):
     def store(self, options: dict[str, Any]) -> stores.CheckpointStore:
         """The checkpoint that the flags name; none in a database, which this host does not have."""
         if options["cursor_store"] == "s3" and options["cursor_store_path"] is None:
-            raise Usage("--cursor-store s3 needs --cursor-store-path: the default is the checkpoint of the hourly job")
+            raise UsageError(
+                "--cursor-store s3 needs --cursor-store-path: the default is the checkpoint of the hourly job"
+            )
         store = super().store(options)
         if isinstance(store, stores.DatabaseStore):
-            raise Usage("--cursor-store db needs the database; use file, s3 or none")
+            raise UsageError("--cursor-store db needs the database; use file, s3 or none")
         if isinstance(store, stores.FileStore):
             return stores.FileStore(Path(store.path), self.feed.key, has_database=False)
         if isinstance(store, stores.LakeStore):
@@ -60,7 +62,7 @@ class Command(ExportCommand):
 
     def dry_run(self, scope: Scope, store: stores.CheckpointStore, options: dict[str, Any]) -> None:
         """Say what would be exported."""
-        cursor = over_http.cursor_behind(store.read(), scope.cursor)
+        cursor = over_http.cursor_after(store.read(), scope.cursor)
         rows = size = 0
         first = last = None
         for line in self._source(options).lines(cursor, scope.shape, scope.until):
@@ -71,10 +73,10 @@ class Command(ExportCommand):
     def _source(self, options: dict[str, Any]) -> over_http.Source:
         base_url = options["api_base_url"] or settings.API_BASE_URL
         if not is_url(base_url, ("http", "https")):
-            raise Usage("needs the http(s) address of an installation in --api-base-url or API_BASE_URL")
+            raise UsageError("needs the http(s) address of an installation in --api-base-url or API_BASE_URL")
         key = options["api_key"] or next(iter(settings.CHECKOUT_API_KEYS), "")
         if not key:
-            raise Usage("needs the API key in --api-key or CHECKOUT_API_KEY")
+            raise UsageError("needs the API key in --api-key or CHECKOUT_API_KEY")
         rows = min(options["limit"] or _PAGE_ROWS, _PAGE_ROWS)
         return over_http.Source(self.feed, base_url.rstrip("/"), key, rows, time.sleep)
 

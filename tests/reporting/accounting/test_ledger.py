@@ -184,7 +184,7 @@ class TestAtOnce:
         assert RowTotal.objects.get(feed="quick_order").rows == 200
 
     def test_a_row_that_is_committed_after_a_later_one_was_folded_counts(self, monkeypatch):
-        monkeypatch.setattr(ledger, "_PATIENCE", timedelta(0))
+        monkeypatch.setattr(ledger, "_TIMEOUT", timedelta(0))
         with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as late:
             late.execute(
                 "INSERT INTO telemetry_quickorderevent (event_id, recorded_at, metadata, event, event_name)"

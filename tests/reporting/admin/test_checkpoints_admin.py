@@ -12,7 +12,7 @@ from django.utils import timezone
 # The admin's URLs are made from what is registered when they are first asked for.
 import reporting.admin.checkpoints  # noqa: F401
 from reporting.checkpoints import rewinds
-from reporting.exports import locks, runs
+from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
 from reporting.models import Checkpoint, CheckpointMove, ExportRun
 from telemetry.intake import capture
@@ -129,7 +129,7 @@ class TestPlan:
         assert len(CheckpointMove.objects.all()) == 1
 
     def test_many_rows_are_not_counted_to_the_end(self, operator, exported, monkeypatch):
-        monkeypatch.setattr(rewinds, "MOST_COUNTED", 1)
+        monkeypatch.setattr(rewinds, "MAX_COUNTED", 1)
 
         assert "more than 1" in page(operator, REWIND, to_position=exported[0])
 
@@ -202,7 +202,7 @@ class TestMoves:
             answers.append(operator.post(UNDO, {"move": newest().pk}, follow=True))
             connection.close()
 
-        with locks.claimed(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)):
+        with claims.claimed(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)):
             thread = threading.Thread(target=ask)
             thread.start()
             thread.join()

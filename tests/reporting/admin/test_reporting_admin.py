@@ -141,7 +141,7 @@ class TestSearch:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
 
-        for lookups, term in ((model_admin.uuid_lookups, str(ORDER)), (model_admin.text_lookups, "a")):
+        for lookups, term in ((model_admin.uuid_lookups, str(ORDER)), (model_admin.string_lookups, "a")):
             for lookup in lookups:
                 plan = model._default_manager.order_by().filter(**{lookup: term}).explain()
                 assert "Index Cond" in plan, (model, lookup)

@@ -167,7 +167,7 @@ class TestQueueing:
         from reporting.tasks import deliver_slack
 
         calls: list[str] = []
-        monkeypatch.setattr(deliver_slack, "delay", lambda: calls.append("told"))
+        monkeypatch.setattr(deliver_slack, "apply_async", lambda *args, **options: calls.append("told"))
 
         with django_capture_on_commit_callbacks(execute=True):
             digests.queue_followup(recorded())
@@ -178,10 +178,10 @@ class TestQueueing:
     def test_an_unreachable_broker_fails_nothing(self, django_capture_on_commit_callbacks, monkeypatch, caplog):
         from reporting.tasks import deliver_slack
 
-        def fail() -> None:
+        def fail(*args: object, **options: object) -> None:
             raise OSError("no space left")
 
-        monkeypatch.setattr(deliver_slack, "delay", fail)
+        monkeypatch.setattr(deliver_slack, "apply_async", fail)
 
         with django_capture_on_commit_callbacks(execute=True):
             digests.queue_followup(recorded())

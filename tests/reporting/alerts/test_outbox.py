@@ -162,7 +162,7 @@ def closed(server: FakeServer, settings, monkeypatch) -> str:
 
 
 def silent(server: FakeServer, settings, monkeypatch) -> str:
-    monkeypatch.setattr(outbox, "_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(outbox, "_TIMEOUT_SECONDS", 0.05)
     server.gate.clear()
     return "Slack could not be reached (ReadTimeout)"
 
@@ -372,7 +372,7 @@ class TestConcurrency:
         assert sorted(slack.texts) == sorted(f"text of {key}" for key in keys)
 
     def test_while_slack_is_slow_messages_are_written_and_arrive_once(self, slack, clock, in_thread):
-        assert outbox._PATIENCE_SECONDS > 30, "a Slack that takes 30 s must not be posted to twice"
+        assert outbox._TIMEOUT_SECONDS > 30, "a Slack that takes 30 s must not be posted to twice"
         put("a")
         slack.gate.clear()
         first = in_thread(deliver, clock)

@@ -25,11 +25,11 @@ from reporting.checkpoints.stores import (
     reconcile,
     starting_point,
 )
-from reporting.exports import locks, runs
+from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import iso
 from reporting.lake import storage
 from reporting.models import Checkpoint, CheckpointMove, ExportRun, GuardrailFollowUp
+from smplat.lib.times import iso
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event
@@ -601,7 +601,7 @@ class TestRewinds:
                 act()
             problems.append(str(error.value))
 
-        with locks.claimed(running):
+        with claims.claimed(running):
             in_threads(
                 lambda: refused(lambda: rewinds.rewind("quick_order", user, to_position=0)),
                 lambda: refused(lambda: rewinds.undo(CheckpointMove.objects.get(), user)),
@@ -629,7 +629,7 @@ class TestRewinds:
         assert Checkpoint.objects.get(pk="quick_order").position == 0
 
     def test_counting_what_goes_out_again_ends_somewhere(self, user, monkeypatch):
-        monkeypatch.setattr(rewinds, "MOST_COUNTED", 3)
+        monkeypatch.setattr(rewinds, "MAX_COUNTED", 3)
         store_events(6)
         export()
 

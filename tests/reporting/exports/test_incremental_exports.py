@@ -296,14 +296,16 @@ def deadly(function):
         return result
     return stepped
 
-from reporting.exports import incremental_job, locks
+from reporting.exports import incremental_job, claims
 from reporting.lake import storage
 from reporting.exports.sinks.webhook import WebhookSink
 WebhookSink.write = deadly(WebhookSink.write)
 storage.write = deadly(storage.write)
 incremental_job.move = deadly(incremental_job.move)
-incremental_job.close = deadly(incremental_job.close)
-locks._start = deadly(locks._start)
+close, deadly_close = ExportRun.close, deadly(ExportRun.close)
+# The run of the process that died before is closed too, which is no step of this one.
+ExportRun.close = lambda run, state, error: (deadly_close if state == "succeeded" else close)(run, state, error)
+claims._start = deadly(claims._start)
 run = runs.request_run(FEEDS["onboarding_segments"], ExportRun.Trigger.SCHEDULE)
 runs.perform(run)
 sys.exit(0 if steps < deadly_step else 1)

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, transaction
 
-from reporting.exports import locks, runs, window_job
+from reporting.exports import claims, runs, window_job
 from reporting.feeds import FEEDS
 from reporting.feeds.checksums import id_sum_sql
 from reporting.lake import storage
@@ -305,7 +305,7 @@ class TestSlack:
         dead = runs.request_run(QUICK_ORDER, ExportRun.Trigger.SCHEDULE)
         ExportRun.objects.filter(pk=dead.pk).update(state="running")
 
-        locks.close_crashed_runs()
+        claims.close_crashed_runs()
 
         assert "failed. The process of this run" in self.texts()[0]
 

@@ -16,7 +16,7 @@ import pytest
 
 from reporting.exports.sinks import SinkError
 from reporting.exports.sinks.lake import LakeSink
-from reporting.exports.sinks.streams import FileSink, ReceiverGone, StdoutSink
+from reporting.exports.sinks.streams import FileSink, ReceiverGoneError, StdoutSink
 from reporting.feeds import FEEDS
 from reporting.feeds.checksums import id_number
 from reporting.feeds.lines import Line
@@ -29,12 +29,12 @@ TRICKY = json.dumps({"notes": 'a "quote", a \\ backslash,\na line, 🦜 and \u20
 TO_HEAD = """
 import os, signal, sys
 from reporting.feeds.lines import Line
-from reporting.exports.sinks.streams import ReceiverGone, StdoutSink
+from reporting.exports.sinks.streams import ReceiverGoneError, StdoutSink
 sink, line = StdoutSink(sys.stdout.buffer), Line(1, "", "", b"x" * 1_000)
 try:
     while True:
         sink.write([line] * 100)
-except ReceiverGone as reason:
+except ReceiverGoneError as reason:
     print(reason, file=sys.stderr)
 """
 
@@ -100,7 +100,7 @@ class TestStdout:
     def test_a_closed_pipe_is_told_from_a_failure(self):
         reading, writing = os.pipe()
         os.close(reading)
-        with os.fdopen(writing, "wb") as stream, pytest.raises(ReceiverGone):
+        with os.fdopen(writing, "wb") as stream, pytest.raises(ReceiverGoneError):
             StdoutSink(stream).write(lines(1))
 
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from reporting.feeds import FEEDS, cursors
-from reporting.feeds.cursors import BadCursor, Cursor, Walk
+from reporting.feeds.cursors import Cursor, CursorError, Walk
 from reporting.models import GuardrailFollowUp, PricingExperimentSegment
 from reporting.recording import followups, segments
 
@@ -92,7 +92,7 @@ class TestGrammar:
         ],
     )
     def test_rubbish_is_refused(self, text):
-        with pytest.raises(BadCursor):
+        with pytest.raises(CursorError):
             cursors.parse(text)
 
     @pytest.mark.django_db

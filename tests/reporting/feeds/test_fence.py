@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from reporting.feeds.fence import FenceTimeout, fence, rows_for_object
+from reporting.feeds.fence import FenceTimeoutError, fence, rows_for_object
 from telemetry.intake import capture
 from telemetry.models import QuickOrderEvent
 from tests.factories import quick_order_event
 
-PATIENCE = timedelta(seconds=20)
+TIMEOUT = timedelta(seconds=20)
 
 
 def store(count: int = 1) -> list[str]:
@@ -43,7 +43,7 @@ def unfinished_writer(*, roll_back: bool = False):
 
 
 def exported(after: int, window: int = 2) -> list[str]:
-    rows = rows_for_object(QuickOrderEvent, window, after, fence(QuickOrderEvent, PATIENCE))
+    rows = rows_for_object(QuickOrderEvent, window, after, fence(QuickOrderEvent, TIMEOUT))
     return [str(event_id) for event_id in rows.values_list("event_id", flat=True)]
 
 
@@ -53,19 +53,19 @@ class TestFence:
         with connection.cursor() as cursor:
             cursor.execute("ALTER SEQUENCE telemetry_quickorderevent_position_seq RESTART")
 
-        assert fence(QuickOrderEvent, PATIENCE) == 0
+        assert fence(QuickOrderEvent, TIMEOUT) == 0
 
     def test_it_is_the_last_position_when_nobody_writes(self):
         store(3)
 
-        assert fence(QuickOrderEvent, PATIENCE) == QuickOrderEvent.objects.order_by("-position")[0].position
+        assert fence(QuickOrderEvent, TIMEOUT) == QuickOrderEvent.objects.order_by("-position")[0].position
 
     def test_it_waits_for_a_writer_that_drew_a_smaller_position(self):
         with unfinished_writer() as may_end:
             store()  # draws a later position and commits first
             threading.Timer(0.2, may_end.set).start()
 
-            position = fence(QuickOrderEvent, PATIENCE)
+            position = fence(QuickOrderEvent, TIMEOUT)
 
             assert QuickOrderEvent.objects.filter(position__lte=position).count() == 2
 
@@ -77,7 +77,7 @@ class TestFence:
             assert exported(after=0) == stored
 
     def test_a_writer_that_never_ends_is_named(self):
-        with unfinished_writer(), pytest.raises(FenceTimeout, match=r"held back by .* \(database process \d+\)"):
+        with unfinished_writer(), pytest.raises(FenceTimeoutError, match=r"held back by .* \(database process \d+\)"):
             fence(QuickOrderEvent, timedelta(milliseconds=50))
 
     def test_a_writer_of_another_table_is_not_waited_for(self):
@@ -89,7 +89,7 @@ class TestFence:
 
     def test_writers_are_not_kept_waiting(self):
         def wait() -> None:
-            fence(QuickOrderEvent, PATIENCE)
+            fence(QuickOrderEvent, TIMEOUT)
             connection.close()
 
         with unfinished_writer():
@@ -123,7 +123,7 @@ class TestRowsForObject:
 
     def test_it_ends_at_the_fence(self):
         ids = store(2)
-        position = fence(QuickOrderEvent, PATIENCE)
+        position = fence(QuickOrderEvent, TIMEOUT)
         store(1)
 
         rows = rows_for_object(QuickOrderEvent, 9, 0, position)

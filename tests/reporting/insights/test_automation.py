@@ -287,7 +287,7 @@ class TestWorkflowSummary:
         )
 
     def test_so_is_one_that_does_not_answer_in_time(self, server, monkeypatch):
-        monkeypatch.setattr(automation, "_PATIENCE_SECONDS", 0.1)
+        monkeypatch.setattr(automation, "_TIMEOUT_SECONDS", 0.1)
         server.gate.clear()
 
         assert "ReadTimeout" in self.telemetry()[1]

@@ -121,12 +121,12 @@ class TestFold:
             cursor.execute(explained, {"limit": 10, "after": ""})
             (plan,) = cursor.fetchone()
 
-        assert most_read(plan[0]["Plan"], "reporting_pricingexperimentsegment") == 0
+        assert max_read(plan[0]["Plan"], "reporting_pricingexperimentsegment") == 0
 
 
-def most_read(plan: dict, table: str) -> int:
+def max_read(plan: dict, table: str) -> int:
     own = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) if plan.get("Relation Name") == table else 0
-    return max([own, *(most_read(child, table) for child in plan.get("Plans", []))])
+    return max([own, *(max_read(child, table) for child in plan.get("Plans", []))])
 
 
 class Crew:
@@ -185,7 +185,7 @@ class TestConcurrency:
         assert shown() == counted_in_python()
 
     def test_a_writer_that_does_not_end_only_delays_the_fold(self, monkeypatch):
-        monkeypatch.setattr(conversion_totals, "_PATIENCE", timedelta(milliseconds=50))
+        monkeypatch.setattr(conversion_totals, "_TIMEOUT", timedelta(milliseconds=50))
         record("a")
         begun, end = threading.Event(), threading.Event()
 

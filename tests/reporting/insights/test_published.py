@@ -155,7 +155,7 @@ class TestByUrl:
 
 class TestTime:
     def test_slow_ones_cost_one_patience_together(self, settings, monkeypatch):
-        monkeypatch.setattr(published, "PATIENCE_SECONDS", 0.2)
+        monkeypatch.setattr(published, "TIMEOUT_SECONDS", 0.2)
         with fake_server() as server:
             server.gate.clear()
             settings.STATUS_URLS = dict.fromkeys(settings.STATUS_URLS, server.url)
@@ -170,10 +170,10 @@ class TestTime:
     def test_one_that_answers_drop_by_drop_is_given_up_and_not_asked_twice(self, settings, monkeypatch):
         from django.core.cache import cache
 
-        monkeypatch.setattr(published, "PATIENCE_SECONDS", 0.2)
+        monkeypatch.setattr(published, "TIMEOUT_SECONDS", 0.2)
         gate, asked = threading.Event(), []
 
-        def drip(url, patience, headers=None):
+        def drip(url, timeout, headers=None):
             asked.append(url)
             gate.wait(10)
             return QUICK_ORDER

@@ -14,11 +14,11 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from reporting.exports import locks, runs
+from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import iso
 from reporting.models import Checkpoint, ExportRun, GuardrailFollowUp, PricingExperimentSegment
 from reporting.recording import segments
+from smplat.lib.times import iso
 from tests.environment import API_KEY
 from tests.fakes import Reply, closed_port_url, fake_server
 from tests.reporting.exports.test_incremental_exports import add_rows, database_url, experiment, record
@@ -274,7 +274,7 @@ class TestTheJobsCheckpoint:
         record(1)
         job = runs.request_run(FEEDS["onboarding_segments"], ExportRun.Trigger.SCHEDULE)
 
-        with locks.claimed(job):
+        with claims.claimed(job):
             result = manage(SEGMENTS, "--cursor-store", "db", capture_output=True)
 
         assert (result.returncode, result.stdout) == (0, b"")

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from reporting.exports import runs
 from reporting.feeds import FEEDS, schedule
+from reporting.insights import freshness
 from reporting.models import Checkpoint, ExportRun
-from reporting.pages import cards
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event
@@ -112,7 +112,7 @@ class TestCards:
         assert "2 rows behind the checkpoint" in page
 
     def test_waiting_rows_are_counted_up_to_a_limit(self, operator, monkeypatch):
-        monkeypatch.setattr(cards, "MOST_WAITING", 3)
+        monkeypatch.setattr(freshness, "MAX_WAITING", 3)
         capture([quick_order_event() for _ in range(5)], BOTH)
 
         assert "more than 3 rows behind the checkpoint" in shown(operator)

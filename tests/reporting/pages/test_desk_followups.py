@@ -349,7 +349,7 @@ class TestConversions:
 
         from reporting.insights import conversions
 
-        monkeypatch.setattr(conversions_page, "_PATIENCE", timedelta(milliseconds=20))
+        monkeypatch.setattr(conversions_page, "_TIMEOUT", timedelta(milliseconds=20))
         monkeypatch.setattr(conversions, "_CONVERSIONS", sql.SQL("SELECT pg_sleep(5)"))
 
         assert "are being summed up for the first time" in self.conversions(operator)

@@ -115,7 +115,7 @@ class TestComparison:
             assert figures("drift")["startCount"] == 20
 
     def test_too_many_events_to_compare_is_said(self, monkeypatch):
-        monkeypatch.setattr(drift, "MOST_COMPARED", 4)
+        monkeypatch.setattr(drift, "MAX_COMPARED", 4)
         events(starts=5)
         export()
 

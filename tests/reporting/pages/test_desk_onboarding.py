@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from reporting.insights import assignments
 from reporting.models import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
-from reporting.pages import onboarding, segment_filter
+from reporting.pages import onboarding
 from reporting.recording import segments
 from telemetry.intake import capture
 from telemetry.models import QuickOrderEvent
@@ -184,7 +185,7 @@ class TestPages:
         assert count(slug="spring-offer") <= 9
 
     def test_filters_that_take_too_long_are_explained(self, operator, monkeypatch):
-        monkeypatch.setattr(onboarding, "PATIENCE", timedelta(milliseconds=100))
+        monkeypatch.setattr(onboarding, "TIMEOUT", timedelta(milliseconds=100))
         with psycopg.connect(database_url()) as other:
             other.execute("LOCK TABLE reporting_pricingexperimentsegment IN ACCESS EXCLUSIVE MODE")
 
@@ -240,11 +241,11 @@ class TestCounts:
         assert "Of the newest 10,000 assignments that match the filters." in text(answer)
 
     def test_they_look_at_no_more_than_they_say(self, monkeypatch):
-        monkeypatch.setattr(segment_filter, "COUNTED_ROWS", 3)
+        monkeypatch.setattr(assignments, "COUNTED_ROWS", 3)
         for _ in range(5):
             record()
 
-        (count,) = segment_filter.Assignments({"slug": "spring-offer"}).counts()
+        (count,) = assignments.Assignments({"slug": "spring-offer"}).counts()
 
         assert count["assignments"] == 3
 

@@ -156,10 +156,10 @@ class TestPermissions:
         assert operator.get(REPAIR).status_code == 405
 
     def test_a_broker_that_is_away_is_told(self, operator, warehouse, monkeypatch):
-        def refuse(feed_key: str) -> None:
+        def refuse(*args: object, **options: object) -> None:
             raise OSError("no broker")
 
-        monkeypatch.setattr(repair_warehouse, "delay", refuse)
+        monkeypatch.setattr(repair_warehouse, "apply_async", refuse)
 
         answer = operator.post(REPAIR, follow=True)
 

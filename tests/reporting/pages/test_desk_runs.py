@@ -60,7 +60,7 @@ class TestPreview:
         assert run.rows == 7
 
     def test_beyond_its_limit_it_estimates_from_the_density_of_positions(self, monkeypatch):
-        monkeypatch.setattr(previews, "MOST_COUNTED", 500)
+        monkeypatch.setattr(previews, "MAX_COUNTED", 500)
         many_quick_orders(6_000)
 
         preview = previews.preview(FEEDS["quick_order"])
@@ -102,7 +102,7 @@ class TestPreview:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_preview_does_not_wait_for_writers(operator, monkeypatch):
-    monkeypatch.setattr(previews, "PATIENCE", timedelta(milliseconds=50))
+    monkeypatch.setattr(previews, "TIMEOUT", timedelta(milliseconds=50))
     with psycopg.connect(database_url()) as writer:
         writer.execute("LOCK TABLE telemetry_quickorderevent IN ROW EXCLUSIVE MODE")
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from reporting.exports import runs
 from reporting.feeds import FEEDS
+from reporting.insights import freshness
 from reporting.models import ExportRun
-from reporting.pages import cards
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event, workflow_event
@@ -72,7 +72,7 @@ class TestReports:
         assert "desk-state-late" not in operator.get(REPORTS).content.decode()
 
     def test_a_writer_that_holds_an_export_back_is_named(self, operator, run, monkeypatch):
-        monkeypatch.setattr(cards, "LONG_WRITER", timedelta(0))
+        monkeypatch.setattr(freshness, "LONG_WRITER", timedelta(0))
         with psycopg.connect(database_url()) as writer:
             writer.execute("LOCK TABLE telemetry_quickorderevent IN ROW EXCLUSIVE MODE")
 
@@ -195,10 +195,10 @@ class TestStart:
     def test_a_broker_that_is_down_is_explained(self, operator, monkeypatch):
         from reporting.tasks import export_requested
 
-        def fail(*args):
+        def fail(*args, **options):
             raise OSError("no broker")
 
-        monkeypatch.setattr(export_requested, "delay", fail)
+        monkeypatch.setattr(export_requested, "apply_async", fail)
 
         answer = operator.post(START, follow=True)
 

@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from reporting.feeds import FEEDS
-from reporting.feeds.from_wire import Unmappable, warehouse_row
+from reporting.feeds.from_wire import UnmappableError, warehouse_row
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.tasks import load_warehouse
@@ -361,7 +361,7 @@ class TestRefusedRows:
         def outcome(read, row):
             try:
                 return read(row)
-            except Unmappable as problem:
+            except UnmappableError as problem:
                 return str(problem)
 
         reader = Reader(QUICK_ORDER, "wire")

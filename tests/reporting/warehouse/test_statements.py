@@ -69,7 +69,7 @@ class TestSnowflake:
             *statements.fill_staging("snowflake", feed, tmp_path / "rows.ndjson", 1),
             *statements.fill_refused("snowflake", tmp_path / "refused.ndjson", 1),
             statements.merge("snowflake", feed),
-            statements.record("snowflake"),
+            statements.write_history("snowflake"),
         ]
 
         kinds = Counter(type(parsed(statement)).__name__ for statement in of_a_load)

@@ -19,10 +19,11 @@ from reporting.exports.sinks.webhook import WebhookSink
 from reporting.feeds import FEEDS, Feed
 from reporting.feeds.checksums import id_number
 from reporting.feeds.lines import Line
-from reporting.feeds.shapes import iso, model_of, warehouse_rows, wire_rows
+from reporting.feeds.shapes import model_of, warehouse_rows, wire_rows
 from reporting.lake import storage
 from reporting.recording import followups, segments
 from reporting.webhooks import receive, signing
+from smplat.lib.times import iso
 
 FOLLOW_UPS, SEGMENTS = FEEDS["guardrail_followups"], FEEDS["onboarding_segments"]
 PATHS = {
@@ -357,7 +358,7 @@ def test_of_messages_that_race_under_one_id_one_is_kept(stage):
         started.wait()
         try:
             kept.append(receive.accept(FOLLOW_UPS, "msg_shared", body))
-        except receive.OtherContent:
+        except receive.ConflictingContentError:
             refused.append(body)
         finally:
             connections.close_all()

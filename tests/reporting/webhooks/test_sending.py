@@ -20,7 +20,7 @@ from standardwebhooks.webhooks import Webhook
 
 from reporting.admin.destinations import WebhookDestinationAdmin
 from reporting.exports.sinks import SinkError
-from reporting.exports.sinks.webhook import MOST_BYTES, WebhookSink
+from reporting.exports.sinks.webhook import MAX_BYTES, WebhookSink
 from reporting.feeds import FEEDS
 from reporting.feeds.lines import Line
 from reporting.models import WebhookDestination
@@ -118,11 +118,11 @@ class TestMessages:
         sink.write(batch)
 
         assert rows == 1_000
-        assert len(server.heard[0].body) == MOST_BYTES == 1_048_576
+        assert len(server.heard[0].body) == MAX_BYTES == 1_048_576
 
     def test_a_row_that_no_message_can_hold_is_named(self, server, sink_to):
         with pytest.raises(SinkError, match="from row 0000002a-8f0e-4a4b-9d57-1c2f6b0a7e94 on, is larger than"):
-            sink_to(server.url).write([line(b'"%s"' % (b"x" * MOST_BYTES))])
+            sink_to(server.url).write([line(b'"%s"' % (b"x" * MAX_BYTES))])
         assert server.heard == []
 
 
@@ -310,29 +310,29 @@ class TestVerifying:
 
     @pytest.mark.parametrize("age", [timedelta(minutes=6), timedelta(minutes=-6)])
     def test_a_message_out_of_time_is_refused(self, age):
-        with pytest.raises(signing.BadSignature, match=r"timestamp too (old|new)\.$"):
+        with pytest.raises(signing.SignatureError, match=r"timestamp too (old|new)\.$"):
             signing.verify(self.BODY, self.headers(datetime.now(UTC) - age), [NEW])
 
     def test_a_tampered_body_is_refused(self):
-        with pytest.raises(signing.BadSignature, match="No matching signature"):
+        with pytest.raises(signing.SignatureError, match="No matching signature"):
             signing.verify(self.BODY + b" ", self.headers(), [OLD, NEW])
 
     def test_a_renamed_message_is_refused(self):
-        with pytest.raises(signing.BadSignature, match="No matching signature"):
+        with pytest.raises(signing.SignatureError, match="No matching signature"):
             signing.verify(self.BODY, self.headers(webhook_id="msg_other"), [NEW])
 
     @pytest.mark.parametrize("value", ["rubbish", "v1,", "v1,!!", "v1,é", "v2,aGVsbG8=", " ", "v1,a,b"])
     def test_a_malformed_signature_is_refused(self, value):
-        with pytest.raises(signing.BadSignature):
+        with pytest.raises(signing.SignatureError):
             signing.verify(self.BODY, self.headers(webhook_signature=value), [NEW])
 
     @pytest.mark.parametrize("value", ["", "nan", "1e999", "-1", "soon", "99999999999999999999"])
     def test_a_malformed_time_is_refused(self, value):
-        with pytest.raises(signing.BadSignature):
+        with pytest.raises(signing.SignatureError):
             signing.verify(self.BODY, self.headers(webhook_timestamp=value), [NEW])
 
     def test_a_body_that_is_no_utf_8_is_refused(self):
-        with pytest.raises(signing.BadSignature, match="malformed"):
+        with pytest.raises(signing.SignatureError, match="malformed"):
             signing.verify(b"\xff", self.headers(), [NEW])
 
     @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
@@ -340,9 +340,9 @@ class TestVerifying:
         headers = self.headers()
         del headers[name]
 
-        with pytest.raises(signing.BadSignature, match=name):
+        with pytest.raises(signing.SignatureError, match=name):
             signing.verify(self.BODY, headers, [NEW])
 
     def test_without_a_secret_nothing_verifies(self):
-        with pytest.raises(signing.BadSignature, match="not signed by a secret"):
+        with pytest.raises(signing.SignatureError, match="not signed by a secret"):
             signing.verify(self.BODY, self.headers(), [])

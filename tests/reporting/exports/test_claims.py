@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from reporting.exports import locks, runs
+from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
+from reporting.feeds.lock import FeedBusyError
 from reporting.models import ExportRun
 
 FEED = FEEDS["quick_order"]
@@ -24,7 +25,7 @@ class TestCrashedRuns:
         dead = request()
         ExportRun.objects.filter(pk=dead.pk).update(state="running", started_at=timezone.now())
 
-        assert locks.close_crashed_runs() == 1
+        assert claims.close_crashed_runs() == 1
 
         dead.refresh_from_db()
         assert dead.state == "failed"
@@ -34,7 +35,7 @@ class TestCrashedRuns:
         dead, following = request(), request()
         ExportRun.objects.filter(pk=dead.pk).update(state="running", started_at=timezone.now())
 
-        with locks.claimed(following):
+        with claims.claimed(following):
             states = dict(ExportRun.objects.values_list("pk", "state"))
 
         assert states == {dead.pk: "failed", following.pk: "running"}
@@ -44,10 +45,10 @@ class TestCrashedRuns:
         closed: list[int] = []
 
         def look() -> None:
-            closed.append(locks.close_crashed_runs())
+            closed.append(claims.close_crashed_runs())
             connection.close()
 
-        with locks.claimed(alive):
+        with claims.claimed(alive):
             thread = threading.Thread(target=look)
             thread.start()
             thread.join()
@@ -58,15 +59,15 @@ class TestCrashedRuns:
         forgotten, fresh = request(), request()
         ExportRun.objects.filter(pk=forgotten.pk).update(created_at=timezone.now() - timedelta(hours=1))
 
-        locks.close_crashed_runs()
+        claims.close_crashed_runs()
 
         states = dict(ExportRun.objects.values_list("pk", "state"))
         assert states == {forgotten.pk: "failed", fresh.pk: "queued"}
 
     def test_a_run_cannot_be_taken_twice(self):
         taken = request()
-        with locks.claimed(taken):
+        with claims.claimed(taken):
             ExportRun.objects.filter(pk=taken.pk).update(state="succeeded")
 
-        with pytest.raises(locks.AlreadyRunning, match="taken by another worker"), locks.claimed(taken):
+        with pytest.raises(FeedBusyError, match="taken by another worker"), claims.claimed(taken):
             pass
