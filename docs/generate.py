@@ -94,7 +94,7 @@ def _facts(feed: Feed) -> Iterator[tuple[str, str]]:
     yield "Schedule", _schedule(feed)
     yield "Window", _window(feed)
     yield "Objects", f"`{feed.folder}/YYYY/MM/DD/<UTC time>-<run>.ndjson`, each with a manifest beside it"
-    if feed.count_header:
+    if feed.window is not None:
         yield "Header with the number of rows", f"`{feed.count_header}`"
 
 

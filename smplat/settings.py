@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import environ
 
+from reporting.feeds import FEEDS, WINDOW_FEEDS, Feed
 from smplat import embedded, secrets_file
 from smplat.env import Environment
 from smplat.lib.addresses import LOOPBACK_HOSTS
@@ -131,8 +132,6 @@ SLACK_WEBHOOK_URL = _env.url("SLACK_WEBHOOK_URL")
 GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK = _env.url("GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 PROVIDER_AUTOMATION_SLACK_WEBHOOK = _env.url("PROVIDER_AUTOMATION_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL = _env.url("GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL")
-ANALYTICS_SEGMENTS_WEBHOOK = _env.url("ANALYTICS_SEGMENTS_WEBHOOK")
-ANALYTICS_GUARDRAIL_WEBHOOK = _env.url("ANALYTICS_GUARDRAIL_WEBHOOK")
 ANALYTICS_WEBHOOK_SECRETS = _env.string_list("ANALYTICS_WEBHOOK_SECRET")
 # The installation that the exporter over HTTP reads.
 API_BASE_URL = _env.url("API_BASE_URL")
@@ -160,7 +159,8 @@ class ExportTarget:
     workflow_url: str
 
 
-def _export_target(prefix: str, status_name: str) -> ExportTarget:
+def _export_target(feed: Feed) -> ExportTarget:
+    prefix = feed.setting_prefix
     bucket = _env.bucket(f"{prefix}_BUCKET")
     folder = _env.string(f"{prefix}_S3_PREFIX").strip("/")
     if folder and not bucket:
@@ -168,37 +168,24 @@ def _export_target(prefix: str, status_name: str) -> ExportTarget:
     root_uri = f"s3://{bucket}/{folder}".rstrip("/") if bucket else LAKE_URI
     return ExportTarget(
         root_uri=root_uri,
-        status_uri=_env.lake_uri(f"{prefix}_STATUS_S3_URI", f"{LAKE_URI}/{status_name}"),
+        status_uri=_env.lake_uri(f"{prefix}_STATUS_S3_URI", f"{LAKE_URI}/{feed.status_name}"),
         workflow_url=_env.url(f"{prefix}_WORKFLOW_URL"),
     )
 
 
-EXPORT_TARGETS = {
-    "quick_order": _export_target("QUICK_ORDER_EXPORT", "quick-order-export-status.json"),
-    "guardrail_workflow": _export_target("GUARDRAIL_WORKFLOW_EXPORT", "guardrail-workflow-export-status.json"),
-}
+EXPORT_TARGETS = {feed.key: _export_target(feed) for feed in WINDOW_FEEDS}
 # Copies of the incremental jobs' checkpoints, for other hosts.
 CHECKPOINT_URIS = {
-    "onboarding_segments": _env.lake_uri(
-        "ONBOARDING_EXPORT_CURSOR_S3_URI", f"{LAKE_URI}/onboarding_export_cursor.json"
-    ),
-    "guardrail_followups": _env.lake_uri(
-        "GUARDRAIL_EXPORT_CURSOR_S3_URI", f"{LAKE_URI}/guardrail_followups_cursor.json"
-    ),
+    feed.key: _env.lake_uri(f"{feed.setting_prefix}_CURSOR_S3_URI", f"{LAKE_URI}/{feed.checkpoint_name}")
+    for feed in FEEDS.values()
+    if feed.window is None
 }
 # Statuses that the desk shows in place of those that this installation wrote.
-STATUS_URLS = {
-    feed: _env.url(f"{prefix}_STATUS_URL")
-    for feed, prefix in (
-        ("quick_order", "QUICK_ORDER_EXPORT"),
-        ("guardrail_workflow", "GUARDRAIL_WORKFLOW_EXPORT"),
-        ("guardrail_followups", "GUARDRAIL_EXPORT"),
-    )
-}
-QUICK_ORDER_EXPORT_SLACK_WEBHOOK = _env.url("QUICK_ORDER_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
-GUARDRAIL_WORKFLOW_EXPORT_SLACK_WEBHOOK = _env.url("GUARDRAIL_WORKFLOW_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
-ONBOARDING_EXPORT_SLACK_WEBHOOK = _env.url("ONBOARDING_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
-GUARDRAIL_EXPORT_SLACK_WEBHOOK = _env.url("GUARDRAIL_EXPORT_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
+STATUS_URLS = {feed.key: _env.url(feed.status_url_setting) for feed in FEEDS.values() if feed.has_status_url}
+for _feed in FEEDS.values():
+    globals()[_feed.slack_setting] = _env.url(_feed.slack_setting) or SLACK_WEBHOOK_URL
+    if _feed.webhook_setting:
+        globals()[_feed.webhook_setting] = _env.url(_feed.webhook_setting)
 LOCAL_SNAPSHOT_DIR = VAR_DIR / ".telemetry"
 SPOOL_DIR = VAR_DIR / "spool"
 # Unset: no job loads a warehouse.

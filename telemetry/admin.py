@@ -3,29 +3,18 @@
 from typing import ClassVar
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from smplat.lib.admin import EvidenceAdmin
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from telemetry.models import KINDS
 
 
-@admin.register(QuickOrderEvent)
-class QuickOrderEventAdmin(EvidenceAdmin):
-    """Quick-order events, found by their exact id."""
+@admin.register(*KINDS)
+class TelemetryAdmin(EvidenceAdmin):
+    """Events of one feed, found by their exact id."""
 
-    list_display: ClassVar = [
-        "event_id",
-        "event_name",
-        "product_title",
-        "platform_context",
-        "recorded_at",
-        "received_at",
-    ]
     search_fields: ClassVar = ["event_id"]
 
-
-@admin.register(GuardrailWorkflowEvent)
-class GuardrailWorkflowEventAdmin(EvidenceAdmin):
-    """Workflow events, found by their exact id."""
-
-    list_display: ClassVar = ["event_id", "workflow_action", "provider_name", "guardrail_status", "recorded_at"]
-    search_fields: ClassVar = ["event_id"]
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """The columns that the model declares, between the event's id and its times."""
+        return ["event_id", *self.model.listed, "recorded_at", "received_at"]

@@ -8,3 +8,7 @@ class TelemetryConfig(AppConfig):
 
     name = "telemetry"
     verbose_name = "Telemetry"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from telemetry import checks  # noqa: F401

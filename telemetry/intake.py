@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 
 from django.db.models import TextField
@@ -12,16 +13,12 @@ from django.db.models import TextField
 from smplat.lib.times import is_accepted
 from telemetry import store
 from telemetry.bodies import problem_of
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
-from telemetry.store import NO_FEED, Row
+from telemetry.models import KINDS
+from telemetry.store import NO_FEED, Model, Row
 
 # Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
 _CLIENT_IDS = uuid.UUID("6f1d3c52-8f0e-5a4b-9d57-1c2f6b0a7e94")
-QUICK_ORDER_NAMES = frozenset(QuickOrderEvent.Name.values)
-_MODELS: dict[Any, type[TelemetryEvent]] = {
-    **dict.fromkeys(QUICK_ORDER_NAMES, QuickOrderEvent),
-    GuardrailWorkflowEvent.NAME: GuardrailWorkflowEvent,
-}
+_MODELS: dict[str, Model] = {name: model for model in KINDS for name in model.names}
 _Counts = Counter[tuple[str, str]]
 
 
@@ -51,7 +48,7 @@ class Intake:
     rejected: dict[int, RefusedError] = field(default_factory=dict)
 
 
-def capture(events: list[Any], models: tuple[type[TelemetryEvent], ...]) -> Intake:
+def capture(events: list[Any], models: tuple[Model, ...]) -> Intake:
     """Store each of ``events`` once, in one INSERT whatever their number, and commit; count them for the ledger in it.
 
     Args:
@@ -63,7 +60,7 @@ def capture(events: list[Any], models: tuple[type[TelemetryEvent], ...]) -> Inta
     """
     intake = Intake()
     received_at = datetime.now(UTC)
-    rows: dict[type[TelemetryEvent], list[Row]] = {}
+    rows: dict[Model, list[Row]] = {}
     # What comes in is counted before anything is done with it, so that an event which got lost on the way would show.
     counts: _Counts = Counter((_line_of(event, models), "received") for event in events)
     for index, event in enumerate(events):
@@ -83,7 +80,7 @@ def capture(events: list[Any], models: tuple[type[TelemetryEvent], ...]) -> Inta
     return intake
 
 
-def _line_of(event: Any, models: Iterable[type[TelemetryEvent]]) -> str:
+def _line_of(event: Any, models: Iterable[Model]) -> str:
     """The line of the ledger on which an event counts: its feed's, where the route takes it."""
     name = event.get("name") if isinstance(event, dict) else None
     model = _MODELS.get(name) if isinstance(name, str) else None
@@ -96,7 +93,7 @@ def _tallies(counts: _Counts) -> list[Row]:
     return [{"line": line, **{outcome: counts[line, outcome] for outcome in outcomes}} for line in sorted(lines)]
 
 
-def _model_of(event: Any) -> type[TelemetryEvent] | None:
+def _model_of(event: Any) -> Model | None:
     if not isinstance(event, dict):
         raise RefusedError(
             "event", problem.partition(": ")[2] if (problem := problem_of(event)) else "must be an object"
@@ -107,58 +104,60 @@ def _model_of(event: Any) -> type[TelemetryEvent] | None:
     return _MODELS.get(name)
 
 
-def _row(model: type[TelemetryEvent], event: dict[str, Any], received_at: datetime) -> Row:
+def _row(model: Model, event: dict[str, Any], received_at: datetime) -> Row:
     if problem := problem_of(event):
         raise RefusedError(*problem.split(": ", 1))
     guardrail, metadata = _object(event, "guardrail"), _object(event, "metadata")
     for key in ("reason", "outcome"):
         if event.get(key) is not None:
             metadata[key] = event[key]
-    if model is QuickOrderEvent:
-        values = _quick_order_strings(event, guardrail, metadata)
-    else:
-        values = _workflow_strings(event, guardrail)
+    parts = {"": event, "guardrail": guardrail, "metadata": metadata}
     return {
         "event_id": _event_id(event.get("id")),
         "recorded_at": _recorded_at(event.get("recordedAt"), received_at),
         "metadata": metadata,
         "event": event,
         "received_at": received_at,
-        **{column: _text(model, column, *named) for column, named in values.items()},
+        **{column.name: _string(column, parts) for column in _columns(model)},
     }
 
 
-def _quick_order_strings(event: Row, guardrail: Row, metadata: Row) -> dict[str, tuple[str, Any]]:
-    platform = ("guardrail.platformSlug", guardrail.get("platformSlug"))
-    if platform[1] is None:
-        platform = ("metadata.platformType", metadata.get("platformType"))
-    return {
-        "session_id": ("sessionId", event.get("sessionId")),
-        "event_name": ("name", event["name"]),
-        "product_id": ("productId", event.get("productId")),
-        "product_title": ("productTitle", event.get("productTitle")),
-        "platform_context": platform,
-    }
+@dataclass(frozen=True)
+class _Column:
+    """A text column of a model: where its value stands in an event, and what it may be."""
+
+    name: str
+    paths: tuple[tuple[str, str, str], ...]
+    max_length: int
+    is_nullable: bool
 
 
-def _workflow_strings(event: Row, guardrail: Row) -> dict[str, tuple[str, Any]]:
-    return {
-        "provider_id": ("providerId", event.get("providerId")),
-        "provider_name": ("providerName", event.get("providerName")),
-        "workflow_action": ("workflowAction", event.get("workflowAction")),
-        "source": ("source", event.get("source")),
-        "guardrail_platform_slug": ("guardrail.platformSlug", guardrail.get("platformSlug")),
-        "guardrail_status": ("guardrail.guardrailStatus", guardrail.get("guardrailStatus")),
-    }
+@cache
+def _columns(model: Model) -> tuple[_Column, ...]:
+    fields = {name: cast("TextField[Any, Any]", model._meta.get_field(name)) for name in model.sources}
+    return tuple(
+        _Column(name, tuple(map(_split, model.sources[name])), field.max_length or 0, field.null)
+        for name, field in fields.items()
+    )
 
 
-def _text(model: type[TelemetryEvent], column: str, name: str, value: Any) -> str | None:
-    definition = cast("TextField[str | None, str | None]", model._meta.get_field(column))
-    limit = definition.max_length or 0
-    if value is None and definition.null:
-        return None
-    if not isinstance(value, str) or len(value) > limit or not (value or definition.null):
-        raise RefusedError(name, f"must be a text of at most {limit} characters")
+def _split(path: str) -> tuple[str, str, str]:
+    """A dotted path, the part of an event that it leads into (empty for the event itself), and the key there."""
+    part, _, key = path.rpartition(".")
+    return path, part, key
+
+
+def _string(column: _Column, parts: dict[str, Row]) -> str | None:
+    for path, part, key in column.paths:
+        value = parts[part].get(key)
+        if value is not None:
+            return _checked(column, path, value)
+    return None if column.is_nullable else _checked(column, column.paths[-1][0], None)
+
+
+def _checked(column: _Column, path: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > column.max_length or not (value or column.is_nullable):
+        raise RefusedError(path, f"must be a text of at most {column.max_length} characters")
     return value
 
 

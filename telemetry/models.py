@@ -4,36 +4,21 @@ The fields carry the names and types of the warehouse columns. ``position`` is t
 window of a feed; ``event`` is the event as it left the client.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models.functions import Now, TruncDate
 
+from smplat.lib.feed_models import FeedModel, FeedQuerySet
 from smplat.lib.times import midnight
 
 _DAY = timedelta(days=1)
 
 
-class TelemetryQuerySet(models.QuerySet["TelemetryEvent"]):
-    """Windows over telemetry, read through the primary key whatever the table holds."""
-
-    def newest(self, count: int) -> Self:
-        """The ``count`` newest arrivals, newest first."""
-        return self.order_by("-position")[:count]
-
-    def newest_positions(self, count: int) -> list[int]:
-        """Positions of the ``count`` newest arrivals, in the order of arrival."""
-        return list(self.newest(count).values_list("position", flat=True))[::-1]
-
-    def at(self, positions: list[int], chunk: int = 500) -> Iterator[Self]:
-        """The rows at ``positions`` in that order, as one query per ``chunk`` of them.
-
-        Chunks keep no transaction and no cursor open while a slow reader takes its time.
-        """
-        for start in range(0, len(positions), chunk):
-            yield self.filter(position__in=positions[start : start + chunk]).order_by("position")
+class TelemetryQuerySet(FeedQuerySet):
+    """Telemetry by arrival."""
 
     def expired(self, before_position: int, received_before: datetime, limit: int) -> list[int]:
         """Positions of those of the ``limit`` oldest arrivals that lie before both bounds."""
@@ -41,8 +26,23 @@ class TelemetryQuerySet(models.QuerySet["TelemetryEvent"]):
         return [position for position, at in oldest.values_list("position", "received_at") if at < received_before]
 
 
-class TelemetryEvent(models.Model):
-    """What the two telemetry feeds have in common."""
+class TelemetryEvent(FeedModel):
+    """What telemetry feeds have in common, and what capture has to know of each.
+
+    A subclass declares the columns that are its feed's alone, each a text, and:
+
+    Attributes:
+        names: the names of the events that it takes.
+        sources: for each of its own columns the dotted paths in an event where the value may stand; the first that is
+            not null counts.
+        route: the last part of a capture route of its own, below the general one; None for none.
+        listed: its own columns that the admin lists.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ()
+    sources: ClassVar[dict[str, tuple[str, ...]]] = {}
+    route: ClassVar[str | None] = None
+    listed: ClassVar[tuple[str, ...]] = ()
 
     position = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField(unique=True, editable=False)
@@ -51,7 +51,7 @@ class TelemetryEvent(models.Model):
     event = models.JSONField(help_text="The event as it left the client.")
     received_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = TelemetryQuerySet.as_manager()
+    objects = TelemetryQuerySet.as_manager()  # type: ignore[misc]  # the base class's manager, and more
 
     class Meta:
         abstract = True
@@ -68,12 +68,16 @@ class QuickOrderQuerySet(TelemetryQuerySet):
         """How often each name comes among the ``count`` newest arrivals at or before ``position``."""
         newest = self.filter(position__lte=position).order_by("-position")[:count]
         counted = self.filter(position__in=newest.values("position")).order_by().values("event_name")
-        return counted.annotate(count=models.Count("position")).values_list("event_name", "count")
+        counts: Iterable[tuple[str, int]]
+        counts = counted.annotate(count=models.Count("position")).values_list("event_name", "count")
+        return counts
 
     def names_between(self, first: int, last: int) -> Iterable[tuple[str, int]]:
         """How often each name comes from position ``first`` to ``last``, both included."""
         between = self.filter(position__gte=first, position__lte=last).order_by().values("event_name")
-        return between.annotate(count=models.Count("position")).values_list("event_name", "count")
+        counts: Iterable[tuple[str, int]]
+        counts = between.annotate(count=models.Count("position")).values_list("event_name", "count")
+        return counts
 
     def daily_flow(self, first: date, last: date) -> Iterable[tuple[date, str, int]]:
         """How often each name was recorded on each UTC day from ``first`` to ``last``; days without any are left out.
@@ -97,6 +101,18 @@ class QuickOrderEvent(TelemetryEvent):
         START = "quick_order.start"
         ABORT = "quick_order.abort"
         COMPLETE = "quick_order.complete"
+
+    names = tuple(Name.values)
+    sources: ClassVar = {
+        "session_id": ("sessionId",),
+        "event_name": ("name",),
+        "product_id": ("productId",),
+        "product_title": ("productTitle",),
+        "platform_context": ("guardrail.platformSlug", "metadata.platformType"),
+    }
+    # The storefront sends these events here as well as to the general route.
+    route = "quick-order"
+    listed = ("event_name", "product_title", "platform_context")
 
     session_id = models.TextField(null=True, max_length=200)
     event_name = models.TextField(choices=Name, max_length=64)
@@ -126,7 +142,16 @@ class WorkflowQuerySet(TelemetryQuerySet):
 class GuardrailWorkflowEvent(TelemetryEvent):
     """One action of an operator or an automation in the guardrail workflow."""
 
-    NAME = "guardrail.workflow"
+    names = ("guardrail.workflow",)
+    sources: ClassVar = {
+        "provider_id": ("providerId",),
+        "provider_name": ("providerName",),
+        "workflow_action": ("workflowAction",),
+        "source": ("source",),
+        "guardrail_platform_slug": ("guardrail.platformSlug",),
+        "guardrail_status": ("guardrail.guardrailStatus",),
+    }
+    listed = ("workflow_action", "provider_name", "guardrail_status")
 
     provider_id = models.TextField(null=True, max_length=200)
     provider_name = models.TextField(null=True, max_length=500)
@@ -148,6 +173,10 @@ class GuardrailWorkflowEvent(TelemetryEvent):
             # Parity with the warehouse, day by day.
             models.Index(fields=["recorded_at"], name="workflow_by_time"),
         ]
+
+
+#: The models of all telemetry feeds.
+KINDS: tuple[type[TelemetryEvent], ...] = tuple(TelemetryEvent.__subclasses__())
 
 
 class IntakeTally(models.Model):

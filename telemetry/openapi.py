@@ -29,10 +29,9 @@ from smplat.lib.openapi import (
     open_objects,
     string_schema,
 )
-from telemetry.intake import QUICK_ORDER_NAMES
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
 
-_NAMES = sorted(QUICK_ORDER_NAMES)
+_NAMES = sorted(QuickOrderEvent.names)
 _QUICK_ORDER_EXAMPLE = {
     "id": "0f8b7e0e-6a1c-4f53-9c55-7d1f1d4b2a10",
     "name": "quick_order.abort",
@@ -47,7 +46,7 @@ _QUICK_ORDER_EXAMPLE = {
 }
 _WORKFLOW_EXAMPLE = {
     "id": "evt_1731052800000_a1b2c3",
-    "name": GuardrailWorkflowEvent.NAME,
+    "name": GuardrailWorkflowEvent.names[0],
     "source": "admin",
     "recordedAt": "2026-01-22T04:05:00.000Z",
     "guardrail": {"platformSlug": "youtube", "guardrailStatus": "breached"},
@@ -99,7 +98,7 @@ _QUICK_ORDER = component(
 _WORKFLOW = component(
     "GuardrailWorkflowCapture",
     _event(
-        {"type": "string", "const": GuardrailWorkflowEvent.NAME},
+        {"type": "string", "const": GuardrailWorkflowEvent.names[0]},
         {
             "platformSlug": _text(GuardrailWorkflowEvent, "guardrail_platform_slug"),
             "guardrailStatus": _text(GuardrailWorkflowEvent, "guardrail_status"),
@@ -118,7 +117,7 @@ _OTHER = component(
     {
         "description": "An event of a name that no feed takes; it is counted as ignored.",
         **objects(
-            {"name": {"type": "string", "minLength": 1, "not": {"enum": [*_NAMES, GuardrailWorkflowEvent.NAME]}}}
+            {"name": {"type": "string", "minLength": 1, "not": {"enum": [*_NAMES, GuardrailWorkflowEvent.names[0]]}}}
         ),
     },
 )

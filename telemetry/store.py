@@ -4,7 +4,7 @@ One prepared statement stores a request's events, whatever their number and kind
 ledger.
 """
 
-from itertools import combinations
+from functools import cache
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from psycopg import sql
 
 from smplat.lib import prepared
-from telemetry.models import GuardrailWorkflowEvent, IntakeTally, QuickOrderEvent, TelemetryEvent
+from telemetry.models import IntakeTally, TelemetryEvent
 
 Row = dict[str, Any]
 Model = type[TelemetryEvent]
@@ -36,12 +36,12 @@ def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> int:
     models = _in_order(rows)
     parameters = [orjson.dumps(sent).decode() for sent in (*(rows[model] for model in models), tallies)]
     try:
-        (count,) = prepared.execute(_STATEMENTS[models], parameters)
+        (count,) = prepared.execute(_statement(models), parameters)
     except OperationalError:
         # To send the rows again is safe: whatever was stored by then counts as a duplicate.
         if not prepared.drop_lost_session():
             raise
-        (count,) = prepared.execute(_STATEMENTS[models], parameters)
+        (count,) = prepared.execute(_statement(models), parameters)
     return int(count)
 
 
@@ -50,6 +50,7 @@ def _in_order(models: Any) -> tuple[Model, ...]:
     return tuple(sorted(models, key=lambda model: model._meta.db_table))
 
 
+@cache
 def _statement(models: tuple[Model, ...]) -> bytes:
     """The one statement that inserts into the tables of ``models``, counts the new rows and keeps the tallies."""
     names = [sql.Identifier(model._meta.db_table) for model in models]
@@ -103,7 +104,3 @@ def _insert(model: Model) -> sql.Composed:
         sequence=sql.Literal(f"{model._meta.db_table}_position_seq"),
         typed=typed,
     )
-
-
-_MODELS = _in_order((QuickOrderEvent, GuardrailWorkflowEvent))
-_STATEMENTS = {models: _statement(models) for count in (0, 1, 2) for models in combinations(_MODELS, count)}

@@ -6,7 +6,9 @@ cannot count differently. A feed's window bounds what it reads.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
+
+from rest_framework import serializers
 
 from telemetry.models import QuickOrderEvent
 
@@ -37,11 +39,90 @@ def funnel(names: Iterable[str]) -> dict[str, int | None]:
     }
 
 
-class WorkflowActivity:
+class Metrics:
+    """What a telemetry feed's status tells, counted over rows in wire shape.
+
+    Attributes:
+        document: the shape of :meth:`metrics`, by which a status that somebody else wrote is checked.
+    """
+
+    document: ClassVar[type[serializers.BaseSerializer[Any]]] = serializers.DictField  # type: ignore[assignment]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count one row."""
+        raise NotImplementedError
+
+    def metrics(self) -> dict[str, Any]:
+        """The ``metrics`` of the status."""
+        raise NotImplementedError
+
+    @classmethod
+    def stored(cls, first: int, last: int) -> dict[str, Any] | None:
+        """The same as the database counts it, from position ``first`` to ``last``; None: the two are not compared."""
+        return None
+
+
+class EventCounts(Metrics):
+    """How often each event came, by its name."""
+
+    def __init__(self) -> None:
+        self._names: Counter[str] = Counter()
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count one row."""
+        self._names[row["name"]] += 1
+
+    def metrics(self) -> dict[str, Any]:
+        """The names and their counts, the most frequent first."""
+        return {"eventCounts": dict(self._names.most_common())}
+
+
+class FunnelDocument(serializers.Serializer[Any]):
+    """The metrics of the quick-order funnel."""
+
+    startCount = serializers.IntegerField(min_value=0)
+    abortCount = serializers.IntegerField(min_value=0)
+    completeCount = serializers.IntegerField(min_value=0)
+    completionRate = serializers.FloatField(allow_null=True, min_value=0)
+
+
+class Funnel(EventCounts):
+    """How far shoppers got."""
+
+    document = FunnelDocument
+
+    def metrics(self) -> dict[str, Any]:
+        """Starts, aborts, completes and the completion rate."""
+        return dict(funnel(self._names))
+
+    @classmethod
+    def stored(cls, first: int, last: int) -> dict[str, Any]:
+        """The funnel as the database counts it."""
+        return dict(funnel(Counter(dict(QuickOrderEvent.objects.names_between(first, last)))))
+
+
+class ActionDocument(serializers.Serializer[Any]):
+    """How often one workflow action was taken."""
+
+    action = serializers.CharField()
+    count = serializers.IntegerField(min_value=0)
+
+
+class WorkflowDocument(serializers.Serializer[Any]):
+    """The metrics of the guardrail workflow."""
+
+    actionCounts = ActionDocument(many=True)
+    attachmentTotals = serializers.DictField(child=serializers.IntegerField(min_value=0))
+    providerActivity = serializers.ListField(child=serializers.DictField())
+
+
+class WorkflowActivity(Metrics):
     """Running totals over guardrail workflow events.
 
     Times are ISO 8601 texts of one fixed width in UTC, which sort as the moments do.
     """
+
+    document = WorkflowDocument
 
     def __init__(self, events: Iterable[Mapping[str, Any]] = ()) -> None:
         self.total = 0

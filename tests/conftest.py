@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
+from reporting.feeds import WINDOW_FEEDS
 from tests.environment import API_KEY
 
 
@@ -30,12 +31,10 @@ def own_var_dir(settings, tmp_path):
     settings.SPOOL_DIR = tmp_path / "spool"
     settings.LOCAL_SNAPSHOT_DIR = tmp_path / ".telemetry"
     settings.EXPORT_TARGETS = {
-        feed: ExportTarget(settings.LAKE_URI, f"{settings.LAKE_URI}/{name}-export-status.json", "")
-        for feed, name in {"quick_order": "quick-order", "guardrail_workflow": "guardrail-workflow"}.items()
+        feed.key: ExportTarget(settings.LAKE_URI, f"{settings.LAKE_URI}/{feed.status_name}", "")
+        for feed in WINDOW_FEEDS
     }
-    settings.CHECKPOINT_URIS = {
-        feed: f"{settings.LAKE_URI}/{feed}-checkpoint.json" for feed in ("onboarding_segments", "guardrail_followups")
-    }
+    settings.CHECKPOINT_URIS = {key: f"{settings.LAKE_URI}/{key}-checkpoint.json" for key in settings.CHECKPOINT_URIS}
     settings.INGEST_STAGE_URI = f"{settings.LAKE_URI}/stage"
     cache.clear()
 

@@ -155,7 +155,7 @@ def locked_total(feed: Feed) -> RowTotal:
 
 
 def _rows_between(feed: Feed, after: int, until: int) -> int:
-    return model_of(feed)._default_manager.filter(position__gt=after, position__lte=until).count()
+    return model_of(feed).objects.filter(position__gt=after, position__lte=until).count()
 
 
 _EXPIRE = sql.SQL(

@@ -21,8 +21,8 @@ def apply() -> int:
     received_before = timezone.now() - settings.TELEMETRY_RETENTION
     deleted = 0
     for feed in WINDOW_FEEDS:
-        rows = model_of(feed)._default_manager.all()
-        window = rows.newest_positions(feed.window)  # type: ignore[attr-defined]
+        rows = model_of(feed).objects.all()
+        window = rows.newest_positions(feed.window or 0)
         checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
         if not window or checkpoint is None:
             continue

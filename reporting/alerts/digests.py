@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
 from reporting.alerts import outbox, slack
-from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
+from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus, messages
 
 
 def queue_followup(follow_up_id: UUID) -> None:
@@ -25,7 +25,7 @@ def queue_followup(follow_up_id: UUID) -> None:
     status = ProviderGuardrailStatus.objects.filter(pk=OuterRef("provider_id"))
     follow_up = GuardrailFollowUp.objects.annotate(is_paused=Subquery(status.values("is_paused"))).get(pk=follow_up_id)
     text = followup_text(follow_up, bool(follow_up.is_paused))
-    outbox.put(f"followup:{follow_up_id}", outbox.Webhook.FOLLOW_UPS, text)
+    outbox.put(f"followup:{follow_up_id}", messages.FOLLOW_UPS, text)
 
 
 def followup_text(follow_up: GuardrailFollowUp, is_paused: bool) -> str:

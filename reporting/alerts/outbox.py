@@ -22,11 +22,10 @@ from django.utils import timezone
 
 from reporting.alerts import slack
 from reporting.models import SlackChannel, SlackMessage
-from reporting.models.messages import SlackMessageQuerySet
+from reporting.models.messages import SlackMessageQuerySet, slack_settings
 from smplat.lib.queueing import queue_task
 
 logger = logging.getLogger(__name__)
-Webhook = SlackMessage.Webhook
 State = SlackMessage.State
 GIVE_UP_AFTER = timedelta(hours=24)
 #: Slack takes one message a second and channel.
@@ -39,7 +38,7 @@ _TIMEOUT_SECONDS = 45.0
 _MAX_PAUSE_SECONDS = 300
 
 
-def put(dedupe_key: str, webhook: Webhook, text: str) -> None:
+def put(dedupe_key: str, webhook: str, text: str) -> None:
     """Write a message, which goes out once the transaction that it belongs to has committed.
 
     Does nothing when the setting ``webhook`` is not set, or a message with ``dedupe_key`` was written before. A broker
@@ -87,7 +86,7 @@ def deliver(now: Callable[[], datetime] = timezone.now, pause: Callable[[float],
 def _channels() -> dict[str, list[str]]:
     """The settings that hold each webhook; several may hold the same one, which is one channel then."""
     channels: dict[str, list[str]] = {}
-    for webhook in Webhook.values:
+    for webhook, _ in slack_settings():
         if url := getattr(settings, webhook):
             channels.setdefault(url, []).append(webhook)
     return channels

@@ -17,7 +17,7 @@ def announce(run: ExportRun) -> None:
     label, link = slack.escape(run.definition.label), slack.link(run.absolute_url, "run")
     outcome = f"{run.rows} rows exported." if run.state == ExportRun.State.SUCCEEDED else slack.escape(run.error)
     text = f"*{label}*: {run.state}. {outcome} ({link})"
-    outbox.put(f"run:{run.pk}", outbox.Webhook(run.definition.slack_setting), text)
+    outbox.put(f"run:{run.pk}", run.definition.slack_setting, text)
 
 
 def _changes_state(run: ExportRun) -> bool:

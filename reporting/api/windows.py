@@ -35,11 +35,11 @@ class WindowExportView(APIView):
     def get(self, request: Request) -> HttpResponseBase:
         """Stream the newest ``limit`` events of the window."""
         window = self.feed.window or 0
-        rows = model_of(self.feed)._default_manager.all()
-        positions = rows.newest_positions(limit_of(request, window))  # type: ignore[attr-defined]
+        rows = model_of(self.feed).objects.all()
+        positions = rows.newest_positions(limit_of(request, window))
         if not positions:
             raise NotFound("There are no events yet.")
-        lines = self._lines(rows.at(positions))  # type: ignore[attr-defined]
+        lines = self._lines(rows.at(positions))
         response = attachment(lines, f"{self.feed.folder}-events-{timezone.now():%Y%m%dT%H%M%SZ}.ndjson")
         response[self.feed.count_header or ""] = str(len(positions))
         return response

@@ -150,4 +150,4 @@ def _point(checkpoint: Checkpoint, position: int, at: datetime | None) -> Point:
 
 
 def _rows(feed: str) -> QuerySet[Any]:
-    return model_of(FEEDS[feed])._default_manager.all()
+    return model_of(FEEDS[feed]).objects.all()

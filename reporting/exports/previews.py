@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reporting.feeds import Feed
-from reporting.feeds.fence import fence, rows_for_object
+from reporting.feeds.fence import fence
 from reporting.feeds.lines import RowRange
 from reporting.feeds.shapes import model_of
 from reporting.models import Checkpoint
@@ -56,6 +56,6 @@ def _pending(feed: Feed) -> RowRange:
     after, until = checkpoint.position if checkpoint else 0, fence(model, TIMEOUT)
     whole = RowRange(feed, after, until)
     if feed.window is not None:
-        first = rows_for_object(model, feed.window, after, until).values_list("position", flat=True).first()
+        first = model.objects.for_object(feed.window, after, until).values_list("position", flat=True).first()
         whole = replace(whole, after=first - 1 if first is not None else until)
     return whole

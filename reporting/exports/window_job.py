@@ -23,9 +23,10 @@ from reporting.checkpoints.stores import Point
 from reporting.exports.claims import NothingToExportError
 from reporting.exports.progress import Meter
 from reporting.exports.sinks.lake import object_uri
-from reporting.exports.status import METRICS, live_metrics, status_json
+from reporting.exports.status import status_json
 from reporting.feeds import Feed
-from reporting.feeds.fence import FENCE_TIMEOUT, fence, rows_for_object
+from reporting.feeds.fence import FENCE_TIMEOUT, fence
+from reporting.feeds.metrics import metrics_of
 from reporting.feeds.shapes import model_of, ndjson, wire
 from reporting.lake import storage
 from reporting.lake.manifests import Receipt, Tally, manifest_uri
@@ -60,7 +61,7 @@ def export(run: ExportRun) -> None:
         receipt = _upload(run, spool, object_uri(feed, target.root_uri, run.pk))
         synced_at = timezone.now()
         run.status = status_json(
-            feed.key,
+            feed,
             synced_at,
             receipt.rows,
             (storage.download_url(receipt.object), target.workflow_url or run.absolute_url),
@@ -69,7 +70,7 @@ def export(run: ExportRun) -> None:
         )
         storage.write(target.status_uri, orjson.dumps(run.status, option=orjson.OPT_INDENT_2))
         run.log(f"Wrote the status to {target.status_uri}.")
-        run.live_metrics = live_metrics(feed, spool.positions)
+        run.live_metrics = metrics_of(feed).stored(*spool.positions)
         _replace_snapshot(feed, spool)
     _succeed(run, receipt, spool)
 
@@ -79,7 +80,7 @@ def _spooled(run: ExportRun, after: int) -> Iterator[Spool]:
     """Write the lines of the next object to a file, count them in it, and remove it in the end."""
     feed = run.definition
     model = model_of(feed)
-    rows = rows_for_object(model, feed.window or 0, after, fence(model, FENCE_TIMEOUT))
+    rows = model.objects.for_object(feed.window or 0, after, fence(model, FENCE_TIMEOUT))
     meter = Meter(run, rows.count())
     sources = {field.source for field in feed.wire} | {"position", feed.time_column}
     settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,7 @@ def _spooled(run: ExportRun, after: int) -> Iterator[Spool]:
 
 
 def _count(feed: Feed, file: IO[bytes]) -> tuple[Tally, dict[str, object]]:
-    tally, metrics = Tally(), METRICS[feed.key]()
+    tally, metrics = Tally(), metrics_of(feed)()
     file.seek(0)
     for line in file:
         metrics.add(tally.add(line))

@@ -1,5 +1,6 @@
 """System checks over every feed: a wrong declaration stops `manage.py check` and names feed and column."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +9,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
+from django.utils.module_loading import import_string
 
 from reporting.feeds import FEEDS, Column, ColumnType, Feed
+from smplat.lib.feed_models import FeedModel
+from telemetry.summaries import Metrics
 
 _FIELD_TYPES: "dict[ColumnType, tuple[type[models.Field[Any, Any]], ...]]" = {
     ColumnType.UUID: (models.UUIDField, models.OneToOneField, models.ForeignKey),
@@ -23,7 +27,17 @@ _FIELD_TYPES: "dict[ColumnType, tuple[type[models.Field[Any, Any]], ...]]" = {
 @register()
 def check_feeds(app_configs: object, **_: object) -> list[CheckMessage]:
     """Check every feed whose model is installed."""
-    return [Error(message, id="reporting.E001") for feed in FEEDS.values() for message in problems(feed)]
+    found = [message for feed in FEEDS.values() for message in problems(feed)]
+    return [Error(message, id="reporting.E001") for message in [*_repeated(), *found]]
+
+
+def _repeated() -> Iterator[str]:
+    """What two feeds may not share."""
+    for name in ("rank", "table", "model", "setting_prefix", "checkpoint_name"):
+        values = Counter(getattr(feed, name) for feed in FEEDS.values())
+        for value in (value for value, count in values.items() if count > 1):
+            keys = ", ".join(feed.key for feed in FEEDS.values() if getattr(feed, name) == value)
+            yield f"Feeds {keys}: all have the {name} {value}."
 
 
 def problems(feed: Feed) -> Iterator[str]:
@@ -41,8 +55,36 @@ def problems(feed: Feed) -> Iterator[str]:
     for field in feed.wire:
         if not _has_field(model, field.source.split("__")[0]):
             yield f"Feed {feed.key}: wire field {field.path} reads {field.source}, which {feed.model} does not have."
-    if feed.window is not None and feed.key not in settings.EXPORT_TARGETS:
+    if not issubclass(model, FeedModel):
+        yield f"Feed {feed.key}: {feed.model} does not derive from FeedModel."
+    yield from _setting_problems(feed)
+    yield from _window_problems(feed) if feed.window is not None else _incremental_problems(feed)
+
+
+def _setting_problems(feed: Feed) -> Iterator[str]:
+    for name in filter(None, (feed.slack_setting, feed.webhook_setting)):
+        if not hasattr(settings, name):
+            yield f"Feed {feed.key}: there is no setting {name}."
+    if feed.webhook_setting and not feed.webhook_key:
+        yield f"Feed {feed.key}: webhook_key has to name the list of rows in a message to {feed.webhook_setting}."
+
+
+def _window_problems(feed: Feed) -> Iterator[str]:
+    if feed.key not in settings.EXPORT_TARGETS:
         yield f"Feed {feed.key}: the settings name no export target for it."
+    try:
+        is_right = issubclass(import_string(feed.metrics), Metrics)
+    except ImportError:
+        is_right = False
+    if not is_right:
+        yield f"Feed {feed.key}: metrics has to be the path of a class of Metrics, not {feed.metrics!r}."
+
+
+def _incremental_problems(feed: Feed) -> Iterator[str]:
+    if feed.key not in settings.CHECKPOINT_URIS:
+        yield f"Feed {feed.key}: the settings name no place for the copy of its checkpoint."
+    if feed.list_path and not feed.webhook_key:
+        yield f"Feed {feed.key}: webhook_key has to name the list of rows in a page of {feed.list_path}."
 
 
 def _column_problems(feed: Feed, column: Column, model: type[models.Model]) -> Iterator[str]:

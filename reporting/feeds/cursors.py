@@ -104,7 +104,7 @@ class Walk:
         """
         columns = (self.feed.time_column, self.feed.key_column)
         order = columns if self.within is None else (self.within[0], *columns)
-        rows = model_of(self.feed)._default_manager.filter(*self._conditions(cursor))
+        rows = model_of(self.feed).objects.filter(*self._conditions(cursor))
         return rows.order_by(*(name if self.is_ascending else f"-{name}" for name in order))
 
     def _conditions(self, cursor: Cursor | None) -> Iterator[Any]:

@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from psycopg import sql
 
 _POLL_SECONDS = 0.02
@@ -136,21 +135,3 @@ def _writers(table: str) -> dict[str, int]:
             [table],
         )
         return dict(cursor.fetchall())
-
-
-def rows_for_object(model: type[Model], window: int, after: int, fence_position: int) -> QuerySet[Any]:
-    """The rows of the next object: the newest ``window`` of them, extended back to the first that no object holds.
-
-    Args:
-        model: the model to read.
-        window: how many of the newest rows an object holds at least.
-        after: the last position that an earlier object holds; 0 when there is none.
-        fence_position: the last settled position.
-
-    Returns:
-        The rows, oldest first.
-    """
-    settled = model._default_manager.filter(position__lte=fence_position)
-    window_starts = settled.order_by("-position").values_list("position", flat=True)[window - 1 : window]
-    first = min(window_starts[0], after + 1) if window_starts else 0
-    return settled.filter(position__gte=first).order_by("position")

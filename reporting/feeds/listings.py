@@ -57,7 +57,7 @@ class Arrivals:
 
     def rows(self, before: str | None) -> QuerySet[Any]:
         """The rows with positions smaller than ``before``."""
-        rows = model_of(self.feed)._default_manager.order_by("-position")
+        rows = model_of(self.feed).objects.order_by("-position")
         return rows if before is None else rows.filter(position__lt=int(before))
 
 

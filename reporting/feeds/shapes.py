@@ -6,22 +6,27 @@ reference, flat) serves the warehouse stage, and CSV, which :mod:`reporting.feed
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
 from django.apps import apps
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from reporting.feeds import Feed
 from smplat.lib.times import iso
 
+if TYPE_CHECKING:
+    # The base of the models loads with the applications, and shapes are of use before them.
+    from smplat.lib.feed_models import FeedModel
+
 Row = dict[str, Any]
 
 
-def model_of(feed: Feed) -> type[Model]:
+def model_of(feed: Feed) -> "type[FeedModel]":
     """The model whose rows ``feed`` exports."""
-    return apps.get_model(feed.model)
+    model: type[FeedModel] = apps.get_model(feed.model)
+    return model
 
 
 def wire_rows(feed: Feed, rows: QuerySet[Any]) -> Iterator[Row]:

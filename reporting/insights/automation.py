@@ -15,7 +15,7 @@ from reporting.alerts import digests, outbox, slack
 from reporting.feeds import FEEDS
 from reporting.insights.fetching import FetchError, fetch_json
 from reporting.insights.workflow import workflow_activity
-from reporting.models import AutomationRun, GuardrailFollowUp
+from reporting.models import AutomationRun, GuardrailFollowUp, messages
 from smplat.lib.times import iso
 from telemetry.models import GuardrailWorkflowEvent
 
@@ -75,7 +75,7 @@ def run(now: datetime | None = None) -> AutomationRun:
     with transaction.atomic():
         kept = AutomationRun.objects.create(ran_at=ran_at, summary=_summary(alerts, len(statuses)), metadata=metadata)
         if alerts:
-            outbox.put(f"automation:{kept.pk}", outbox.Webhook.AUTOMATION, _digest(alerts))
+            outbox.put(f"automation:{kept.pk}", messages.AUTOMATION, _digest(alerts))
     return kept
 
 

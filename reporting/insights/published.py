@@ -14,7 +14,8 @@ from django.core.cache import cache
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
-from reporting.feeds import FEEDS
+from reporting.feeds import FEEDS, Feed
+from reporting.feeds.metrics import metrics_of
 from reporting.insights.fetching import FetchError, fetch_json
 from reporting.models import ExportRun
 
@@ -26,37 +27,15 @@ _readers = ThreadPoolExecutor(max_workers=3, thread_name_prefix="published-statu
 _under_way: dict[str, "Future[dict[str, Any]]"] = {}
 
 
-class _QuickOrderMetrics(serializers.Serializer[Any]):
-    startCount = serializers.IntegerField(min_value=0)
-    abortCount = serializers.IntegerField(min_value=0)
-    completeCount = serializers.IntegerField(min_value=0)
-    completionRate = serializers.FloatField(allow_null=True, min_value=0)
-
-
-class _Action(serializers.Serializer[Any]):
-    action = serializers.CharField()
-    count = serializers.IntegerField(min_value=0)
-
-
-class _WorkflowMetrics(serializers.Serializer[Any]):
-    actionCounts = _Action(many=True)
-    attachmentTotals = serializers.DictField(child=serializers.IntegerField(min_value=0))
-    providerActivity = serializers.ListField(child=serializers.DictField())
-
-
-class _Mirror(serializers.Serializer[Any]):
+class _WindowStatus(serializers.Serializer[Any]):
     syncedAt = serializers.DateTimeField()
     events = serializers.IntegerField(min_value=0)
     downloadUrl = serializers.CharField(allow_blank=True)
     workflowUrl = serializers.CharField(allow_blank=True)
 
-
-class _QuickOrderStatus(_Mirror):
-    metrics = _QuickOrderMetrics()
-
-
-class _WorkflowStatus(_Mirror):
-    metrics = _WorkflowMetrics()
+    def __init__(self, feed: Feed, **options: Any) -> None:
+        super().__init__(**options)
+        self.fields["metrics"] = metrics_of(feed).document()
 
 
 class _CheckpointStatus(serializers.Serializer[Any]):
@@ -65,13 +44,6 @@ class _CheckpointStatus(serializers.Serializer[Any]):
     updatedAt = serializers.DateTimeField(required=False)
     downloadUrl = serializers.CharField(required=False, allow_blank=True)
     workflowUrl = serializers.CharField(required=False, allow_blank=True)
-
-
-_SHAPES: dict[str, type[serializers.Serializer[Any]]] = {
-    "quick_order": _QuickOrderStatus,
-    "guardrail_workflow": _WorkflowStatus,
-    "guardrail_followups": _CheckpointStatus,
-}
 
 
 @dataclass(frozen=True)
@@ -109,12 +81,12 @@ def statuses() -> dict[str, Published]:
     """The status of every feed that has one, by the feed's key, within ``TIMEOUT_SECONDS`` and by one query."""
     remote = _by_url({feed: url for feed, url in settings.STATUS_URLS.items() if url})
     runs = {run.feed: run for run in ExportRun.objects.newest_artifact_of_each_feed()}
-    return {feed: remote.get(feed) or _own(feed, runs.get(feed)) for feed in _SHAPES}
+    return {feed: remote.get(feed) or _own(feed, runs.get(feed)) for feed in settings.STATUS_URLS}
 
 
 def _own(feed: str, run: ExportRun | None) -> Published:
     document = (run.checkpoint_after if FEEDS[feed].window is None else run.status) if run else None
-    published = _checked(feed, document) if document else Published(_setting(feed))
+    published = _checked(feed, document) if document else Published(FEEDS[feed].status_url_setting)
     return Published(published.setting, published.status, run, published.problem)
 
 
@@ -138,18 +110,28 @@ def _ask(feed: str, url: str) -> "Future[dict[str, Any]]":
 
 def _answer(feed: str, future: "Future[dict[str, Any]]") -> Published:
     if not future.done():
-        return Published(_setting(feed), problem=f"{_setting(feed)}: no answer within {TIMEOUT_SECONDS:.0f} s.")
+        return Published(
+            FEEDS[feed].status_url_setting,
+            problem=f"{FEEDS[feed].status_url_setting}: no answer within {TIMEOUT_SECONDS:.0f} s.",
+        )
     try:
         return _checked(feed, future.result())
     except FetchError as error:
-        return Published(_setting(feed), problem=f"{_setting(feed)}: {error}.")
+        return Published(FEEDS[feed].status_url_setting, problem=f"{FEEDS[feed].status_url_setting}: {error}.")
 
 
 def _checked(feed: str, document: dict[str, Any]) -> Published:
-    shape = _SHAPES[feed](data=document)
+    shape = _shape_of(FEEDS[feed], document)
     if shape.is_valid():
-        return Published(_setting(feed), shape.validated_data)
-    return Published(_setting(feed), problem=f"{_setting(feed)}: the status is not what it should be; {_first(shape)}")
+        return Published(FEEDS[feed].status_url_setting, shape.validated_data)
+    return Published(
+        FEEDS[feed].status_url_setting,
+        problem=f"{FEEDS[feed].status_url_setting}: the status is not what it should be; {_first(shape)}",
+    )
+
+
+def _shape_of(feed: Feed, document: dict[str, Any]) -> serializers.Serializer[Any]:
+    return _CheckpointStatus(data=document) if feed.window is None else _WindowStatus(feed, data=document)
 
 
 def _first(shape: serializers.Serializer[Any]) -> str:
@@ -162,10 +144,6 @@ def _first(shape: serializers.Serializer[Any]) -> str:
             path.append(name)
         problem = problem[name]
     return f"{'.'.join(path)}: {problem}"
-
-
-def _setting(feed: str) -> str:
-    return f"{FEEDS[feed].setting_prefix}_STATUS_URL"
 
 
 def _cache_key(feed: str) -> str:

@@ -1,4 +1,7 @@
-"""The models of reporting."""
+"""The models of reporting, one subject a module; a module that is put here is loaded with the others."""
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from reporting.models.audit import AuditEntry
 from reporting.models.automation import AutomationRun
@@ -34,3 +37,6 @@ __all__ = [
     "SlackMessage",
     "WebhookDestination",
 ]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from reporting.feeds import FEEDS
+from reporting.feeds import feed_choices
 from reporting.models.runs import ExportRun
 from smplat.lib.times import iso
 
@@ -33,7 +33,7 @@ class CheckpointMove(models.Model):
         UNDO = "undo"
 
     id = models.BigAutoField(primary_key=True)
-    feed = models.TextField(choices=[(feed.key, feed.label) for feed in FEEDS.values()])
+    feed = models.TextField(choices=feed_choices)
     from_position = models.BigIntegerField(null=True, help_text="Empty for the first move of a feed.")
     from_cursor = models.DateTimeField(null=True)
     to_position = models.BigIntegerField()
@@ -65,7 +65,7 @@ class Checkpoint(models.Model):
     ``position`` is the last position that an object holds: every row at or before it is in the lake.
     """
 
-    feed = models.TextField(primary_key=True, choices=[(feed.key, feed.label) for feed in FEEDS.values()])
+    feed = models.TextField(primary_key=True, choices=feed_choices)
     position = models.BigIntegerField()
     cursor = models.DateTimeField(help_text="Time of the last exported row.")
     rows = models.BigIntegerField(help_text="Rows of the run that moved the checkpoint.")

@@ -7,8 +7,10 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Func, Value
 
+from smplat.lib.feed_models import FeedModel
 
-class GuardrailFollowUp(models.Model):
+
+class GuardrailFollowUp(FeedModel):
     """What an operator did about a provider whose guardrails were touched."""
 
     class Action(models.TextChoices):

@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Func, Value
 from django.utils import timezone
 
+from smplat.lib.feed_models import FeedModel
+
 
 class OnboardingJourneyQuerySet(models.QuerySet["OnboardingJourney"]):
     """Journeys by order."""
@@ -62,7 +64,7 @@ class OnboardingJourneyEvent(models.Model):
         return f"{self.event_type} {self.id}"
 
 
-class PricingExperimentSegment(models.Model):
+class PricingExperimentSegment(FeedModel):
     """An order's assignment to a variant of a pricing experiment; mirrors a journey event, whose id it carries."""
 
     event_id = models.UUIDField(primary_key=True, editable=False)

@@ -7,6 +7,16 @@ from typing import ClassVar, Self
 from django.db import models
 from django.utils import timezone
 
+from reporting.feeds import FEEDS
+
+#: The settings with the webhooks of what is no feed's.
+FOLLOW_UPS, AUTOMATION = "GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK", "PROVIDER_AUTOMATION_SLACK_WEBHOOK"
+
+
+def slack_settings() -> list[tuple[str, str]]:
+    """The settings with a webhook of Slack's, as choices; as a function, it leaves them out of the migrations."""
+    return [(name, name) for name in (FOLLOW_UPS, AUTOMATION, *(feed.slack_setting for feed in FEEDS.values()))]
+
 
 class SlackMessageQuerySet(models.QuerySet["SlackMessage"]):
     """Messages by what is to be done with them."""
@@ -32,19 +42,11 @@ class SlackMessage(models.Model):
         SENT = "sent"
         GIVEN_UP = "given_up"
 
-    class Webhook(models.TextChoices):
-        """Names of the settings that hold a webhook; the URLs are secrets and stay out of the database."""
-
-        FOLLOW_UPS = "GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK"
-        AUTOMATION = "PROVIDER_AUTOMATION_SLACK_WEBHOOK"
-        QUICK_ORDER = "QUICK_ORDER_EXPORT_SLACK_WEBHOOK"
-        WORKFLOW = "GUARDRAIL_WORKFLOW_EXPORT_SLACK_WEBHOOK"
-        SEGMENTS_EXPORT = "ONBOARDING_EXPORT_SLACK_WEBHOOK"
-        FOLLOW_UPS_EXPORT = "GUARDRAIL_EXPORT_SLACK_WEBHOOK"
-
     id = models.BigAutoField(primary_key=True)
     dedupe_key = models.TextField(unique=True, max_length=200, help_text="What the message tells of, once.")
-    webhook = models.TextField(choices=Webhook, max_length=64)
+    webhook = models.TextField(
+        choices=slack_settings, max_length=64, help_text="The setting with the webhook's URL, which is a secret."
+    )
     text = models.TextField()
     state = models.TextField(choices=State, default=State.WAITING, max_length=16)
     created_at = models.DateTimeField(default=timezone.now)

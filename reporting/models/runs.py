@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from reporting.feeds import FEEDS, Feed
+from reporting.feeds import FEEDS, Feed, feed_choices
 
 
 class ExportRunQuerySet(models.QuerySet["ExportRun"]):
@@ -71,7 +71,7 @@ class ExportRun(models.Model):
     QUEUE_TIMEOUT = timedelta(minutes=15)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    feed = models.TextField(choices=[(feed.key, feed.label) for feed in FEEDS.values()])
+    feed = models.TextField(choices=feed_choices)
     trigger = models.TextField(choices=Trigger)
     state = models.TextField(choices=State, default=State.QUEUED)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)

@@ -88,7 +88,7 @@ def row_page(request: HttpRequest, feed_key: str, key: UUID) -> HttpResponse:
 def _row(feed: Feed, key: UUID) -> Row:
     sources = [field.source for field in feed.wire]
     names = [*(column.name for column in feed.columns), *sources, "position", *(_ARRIVAL if feed.window else ())]
-    rows = model_of(feed)._default_manager.filter(**{feed.key_column: key}).values(*dict.fromkeys(names))
+    rows = model_of(feed).objects.filter(**{feed.key_column: key}).values(*dict.fromkeys(names))
     row: Row | None = rows.first()
     if row is None:
         raise Http404(f"{feed.label} holds no record {key}")

@@ -138,7 +138,7 @@ class Comparison:
     def _desk_rows(self, day: date) -> Iterator[tuple[Any, ...]]:
         time, key = self._feed.time_column, self._feed.key_column
         first, after = Days(day, day).bounds
-        rows = model_of(self._feed)._default_manager.filter(**{f"{time}__gte": first, f"{time}__lt": after})
+        rows = model_of(self._feed).objects.filter(**{f"{time}__gte": first, f"{time}__lt": after})
         string_schema = {
             f"text_{name}": RawSQL(json_text_sql("postgres", name), []) for name in json_columns(self._feed)
         }
@@ -188,7 +188,7 @@ class Comparison:
         return {key for (key,) in self._target.execute(query, keys)}
 
     def _in_database(self, keys: list[str]) -> dict[str, date]:
-        rows = model_of(self._feed)._default_manager.filter(**{f"{self._feed.key_column}__in": keys})
+        rows = model_of(self._feed).objects.filter(**{f"{self._feed.key_column}__in": keys})
         known = rows.values_list(self._feed.key_column, self._feed.time_column)
         return {str(key): moment.date() for key, moment in known}
 

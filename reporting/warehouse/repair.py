@@ -59,7 +59,7 @@ def _spool(feed: Feed, difference: Difference, spool: IO[bytes]) -> Tally:
     tally, content = Tally(), Content(spool)
     tally.content = content
     for keys in _chunks(difference):
-        rows = model_of(feed)._default_manager.filter(**{f"{feed.key_column}__in": keys}).order_by(feed.key_column)
+        rows = model_of(feed).objects.filter(**{f"{feed.key_column}__in": keys}).order_by(feed.key_column)
         for row in warehouse_rows(feed, rows):
             content.write(ndjson(row))
             tally.count(row[feed.key_column], row[feed.time_column])

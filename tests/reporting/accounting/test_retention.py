@@ -9,6 +9,7 @@ from reporting import feeds
 from reporting.accounting import retention
 from reporting.exports import runs
 from reporting.models import Checkpoint, ExportRun
+from reporting.models.messages import FOLLOW_UPS
 from telemetry.intake import capture
 from telemetry.models import QuickOrderEvent
 from tests.factories import quick_order_event
@@ -78,7 +79,7 @@ def test_old_slack_messages_and_automation_runs_go():
     from reporting.models import AutomationRun, SlackMessage
 
     for key in ("old", "new"):
-        SlackMessage.objects.create(dedupe_key=key, webhook=SlackMessage.Webhook.FOLLOW_UPS, text="text")
+        SlackMessage.objects.create(dedupe_key=key, webhook=FOLLOW_UPS, text="text")
     AutomationRun.objects.create(ran_at=timezone.now() - OLD, summary={}, metadata={})
     AutomationRun.objects.create(ran_at=timezone.now(), summary={}, metadata={})
     SlackMessage.objects.filter(dedupe_key="old").update(created_at=timezone.now() - OLD)

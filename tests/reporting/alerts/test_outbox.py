@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from reporting.alerts import outbox
 from reporting.models import SlackChannel, SlackMessage
+from reporting.models.messages import AUTOMATION, FOLLOW_UPS
 from tests.fakes import Clock, FakeServer, Reply, closed_port_url, fake_server
 
-FOLLOW_UPS, AUTOMATION = SlackMessage.Webhook.FOLLOW_UPS, SlackMessage.Webhook.AUTOMATION
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def clock() -> Clock:
     return Clock(timezone.now() + SECOND)
 
 
-def put(*keys: str, webhook: SlackMessage.Webhook = FOLLOW_UPS) -> None:
+def put(*keys: str, webhook: str = FOLLOW_UPS) -> None:
     for key in keys:
         outbox.put(key, webhook, f"text of {key}")
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from reporting.feeds.fence import FenceTimeoutError, fence, rows_for_object
+from reporting.feeds.fence import FenceTimeoutError, fence
 from telemetry.intake import capture
 from telemetry.models import QuickOrderEvent
 from tests.factories import quick_order_event
@@ -43,7 +43,7 @@ def unfinished_writer(*, roll_back: bool = False):
 
 
 def exported(after: int, window: int = 2) -> list[str]:
-    rows = rows_for_object(QuickOrderEvent, window, after, fence(QuickOrderEvent, TIMEOUT))
+    rows = QuickOrderEvent.objects.for_object(window, after, fence(QuickOrderEvent, TIMEOUT))
     return [str(event_id) for event_id in rows.values_list("event_id", flat=True)]
 
 
@@ -126,5 +126,5 @@ class TestRowsForObject:
         position = fence(QuickOrderEvent, TIMEOUT)
         store(1)
 
-        rows = rows_for_object(QuickOrderEvent, 9, 0, position)
+        rows = QuickOrderEvent.objects.for_object(9, 0, position)
         assert [str(event_id) for event_id in rows.values_list("event_id", flat=True)] == ids

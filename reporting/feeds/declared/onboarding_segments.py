@@ -1,0 +1,46 @@
+"""Which variants of pricing experiments an order saw."""
+
+from datetime import timedelta
+
+from reporting.feeds.definition import Column, ColumnType, Feed, flat_wire
+
+_COLUMNS = (
+    Column("event_id", ColumnType.UUID, ("eventId",), "Primary key mirroring `onboarding_journey_events.id`."),
+    Column("journey_id", ColumnType.UUID, ("journeyId",), "Journey that produced the telemetry."),
+    Column("order_id", ColumnType.UUID, ("orderId",), "Order tied to the pricing experiment."),
+    Column("order_number", ColumnType.TEXT, ("orderNumber",), "Order reference for people.", nullable=True),
+    Column("slug", ColumnType.TEXT, ("slug",), "Pricing experiment, such as `spring-offer`."),
+    Column("variant_key", ColumnType.TEXT, ("variantKey",), "Variant recorded on checkout, success and account pages."),
+    Column("variant_name", ColumnType.TEXT, ("variantName",), "Display name of the variant.", nullable=True),
+    Column("is_control", ColumnType.BOOLEAN, ("isControl",), "Whether the variant is the control cohort."),
+    Column("status", ColumnType.TEXT, ("status",), "Status of the experiment at assignment (running, paused)."),
+    Column(
+        "feature_flag_key",
+        ColumnType.TEXT,
+        ("featureFlagKey",),
+        "Storefront flag that shows the experiment.",
+        nullable=True,
+    ),
+    Column(
+        "assignment_strategy", ColumnType.TEXT, ("assignmentStrategy",), "How the variant was chosen.", nullable=True
+    ),
+    Column("recorded_at", ColumnType.TIMESTAMP, ("recordedAt",), "When the server stored the event."),
+)
+
+FEED = Feed(
+    rank=30,
+    key="onboarding_segments",
+    label="Onboarding pricing experiment segments",
+    model="reporting.PricingExperimentSegment",
+    table="analytics.onboarding_pricing_experiment_segments",
+    columns=_COLUMNS,
+    wire=flat_wire(*_COLUMNS),
+    schedule_minutes="15",
+    interval=timedelta(hours=1),
+    setting_prefix="ONBOARDING_EXPORT",
+    has_status_url=False,
+    webhook_setting="ANALYTICS_SEGMENTS_WEBHOOK",
+    webhook_key="events",
+    checkpoint_name="onboarding_export_cursor.json",
+    list_path="reporting/onboarding/experiment-events",
+)
