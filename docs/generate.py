@@ -1,19 +1,24 @@
 """Writes the generated documentation: ``python -m docs.generate``, or ``make docs``.
 
-``docs/feeds.md`` is derived from the declarations in ``reporting/feeds.py``. Nothing in it depends on the time, the
-machine or the settings, so that a test can compare the committed file with what would be written now.
+``docs/feeds.md`` and the feeds' part of ``.env.example`` are derived from the declarations in
+``reporting/feeds/declared/``. Nothing in them depends on the time, the machine or the settings, so that a test can
+compare the committed files with what would be written now.
 """
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import wrap
 
 from reporting.feeds import FEEDS, Column, ColumnType, Feed
 from reporting.feeds.checksums import ID_SUM_DIGITS, id_number, id_sum_sql
 
 FEEDS_PAGE = Path(__file__).with_name("feeds.md")
+ENV_EXAMPLE = Path(__file__).parent.with_name(".env.example")
+_RULE_LENGTH = 120
+_FEEDS_TITLE, _FEEDS_END = "The feeds; written by `make docs`", "End of the feeds"
 _EXAMPLE_KEY = "0000002a-8f0e-4a4b-9d57-1c2f6b0a7e94"
 _INTRODUCTION = """\
-<!-- Written by `make docs` out of reporting/feeds.py; change that file, not this one. -->
+<!-- Written by `make docs` out of reporting/feeds/declared/; change the files there, not this one. -->
 
 # Feeds
 
@@ -46,12 +51,82 @@ before rows of several objects are merged, since windows overlap on purpose.
 def main() -> None:
     """Write every generated page."""
     FEEDS_PAGE.write_text(render(), encoding="utf-8")
+    ENV_EXAMPLE.write_text(render_env(ENV_EXAMPLE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def render() -> str:
     """The content of ``docs/feeds.md``."""
     sections = [_INTRODUCTION, *map(_feed_section, FEEDS.values()), _id_sum_section()]
     return "\n".join(sections)
+
+
+def render_env(text: str) -> str:
+    """``text``, the content of ``.env.example``, with the feeds' part as the declarations have it now."""
+    before, _, rest = text.partition(_rule(_FEEDS_TITLE))
+    _, _, after = rest.partition(_rule(_FEEDS_END))
+    blocks = [block for feed in FEEDS.values() for block in (_rule(feed.label), *map(_env_block, _settings(feed)))]
+    return before + "\n\n".join([_rule(_FEEDS_TITLE), *blocks, _rule(_FEEDS_END)]) + after
+
+
+def _rule(title: str) -> str:
+    return f"# --- {title} ".ljust(_RULE_LENGTH, "-")
+
+
+def _env_block(setting: tuple[str, str]) -> str:
+    name, description = setting
+    lines = wrap(description, _RULE_LENGTH - 2, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([*(f"# {line}" for line in lines), f"# {name}="])
+
+
+def _settings(feed: Feed) -> Iterator[tuple[str, str]]:
+    """The settings of a feed's job, each with what it does, what is allowed, and its default."""
+    if feed.window is not None:
+        yield from _window_settings(feed)
+    else:
+        yield from _incremental_settings(feed)
+    if feed.has_status_url:
+        yield (
+            feed.status_url_setting,
+            "Another status for the desk to show, read within two seconds. http(s)://…; default: the one that this "
+            "installation wrote last.",
+        )
+    told = "each run" if feed.window is not None else "the first run, failures and recoveries"
+    yield feed.slack_setting, f"Slack incoming webhook for {told}. http(s)://…; default: SLACK_WEBHOOK_URL."
+
+
+def _window_settings(feed: Feed) -> Iterator[tuple[str, str]]:
+    prefix = feed.setting_prefix
+    yield (
+        f"{prefix}_BUCKET",
+        "Bucket of the job's objects: a name without s3://. Default: the objects lie under LAKE_URI.",
+    )
+    yield (
+        f"{prefix}_S3_PREFIX",
+        "First part of the objects' keys in that bucket. Any text; needs the bucket; default: none.",
+    )
+    yield (
+        f"{prefix}_STATUS_S3_URI",
+        "Where the status JSON is written: s3://bucket/key or file:///absolute/path. "
+        f"Default: {feed.status_name} under LAKE_URI.",
+    )
+    yield (
+        f"{prefix}_WORKFLOW_URL",
+        "The workflowUrl of the status. http(s)://…; default: the page of the run on this desk.",
+    )
+
+
+def _incremental_settings(feed: Feed) -> Iterator[tuple[str, str]]:
+    if feed.webhook_setting:
+        yield (
+            feed.webhook_setting,
+            "Where the rows are posted every hour; it may carry a secret. The shim of an installation of this project "
+            f"takes them at https://…/api/v1/ingest/{feed.folder}. http(s)://…; default: nothing is posted.",
+        )
+    yield (
+        f"{feed.setting_prefix}_CURSOR_S3_URI",
+        "Copy of the job's checkpoint, for others to read; the database's counts. s3://bucket/key or "
+        f"file:///absolute/path. Default: {feed.checkpoint_name} under LAKE_URI.",
+    )
 
 
 def _feed_section(feed: Feed) -> str:

@@ -6,10 +6,10 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from smplat.lib.admin import EvidenceAdmin
-from telemetry.models import KINDS
+from telemetry.models import kinds
 
 
-@admin.register(*KINDS)
+@admin.register(*kinds())
 class TelemetryAdmin(EvidenceAdmin):
     """Events of one feed, found by their exact id."""
 

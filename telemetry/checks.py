@@ -7,7 +7,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, register
 from django.db import models
 
-from telemetry.models import KINDS, TelemetryEvent
+from telemetry.models import TelemetryEvent, kinds
 
 _PARTS = {"", "guardrail", "metadata"}
 
@@ -15,13 +15,13 @@ _PARTS = {"", "guardrail", "metadata"}
 @register()
 def check_kinds(app_configs: object, **_: object) -> list[CheckMessage]:
     """Check every telemetry model."""
-    return [Error(message, id="telemetry.E001") for message in problems(KINDS)]
+    return [Error(message, id="telemetry.E001") for message in problems(kinds())]
 
 
-def problems(kinds: tuple[type[TelemetryEvent], ...]) -> Iterator[str]:
-    """What is wrong with the declarations of ``kinds``; each message names the model."""
-    taken = Counter(value for model in kinds for value in _taken(model))
-    for model in kinds:
+def problems(checked: tuple[type[TelemetryEvent], ...]) -> Iterator[str]:
+    """What is wrong with the declarations of ``checked``; each message names the model."""
+    taken = Counter(value for model in checked for value in _taken(model))
+    for model in checked:
         for value in _taken(model):
             if taken[value] > 1:
                 yield f"{model.__name__}: another model takes {value} as well."

@@ -13,12 +13,12 @@ from django.db.models import TextField
 from smplat.lib.times import is_accepted
 from telemetry import store
 from telemetry.bodies import problem_of
-from telemetry.models import KINDS
+from telemetry.models import kinds
 from telemetry.store import NO_FEED, Model, Row
 
 # Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
 _CLIENT_IDS = uuid.UUID("6f1d3c52-8f0e-5a4b-9d57-1c2f6b0a7e94")
-_MODELS: dict[str, Model] = {name: model for model in KINDS for name in model.names}
+_MODELS: dict[str, Model] = {name: model for model in kinds() for name in model.names}
 _Counts = Counter[tuple[str, str]]
 
 

@@ -175,8 +175,9 @@ class GuardrailWorkflowEvent(TelemetryEvent):
         ]
 
 
-#: The models of all telemetry feeds.
-KINDS: tuple[type[TelemetryEvent], ...] = tuple(TelemetryEvent.__subclasses__())
+def kinds() -> tuple[type[TelemetryEvent], ...]:
+    """The models of all telemetry feeds."""
+    return tuple(TelemetryEvent.__subclasses__())
 
 
 class IntakeTally(models.Model):

@@ -45,6 +45,12 @@ class TestDocumentation:
 
         assert generate.FEEDS_PAGE.read_text(encoding="utf-8") == generate.render(), "run `make docs`"
 
+    def test_the_feeds_part_of_the_example_of_the_environment_is_current(self):
+        generate = importlib.import_module("docs.generate")
+        example = generate.ENV_EXAMPLE.read_text(encoding="utf-8")
+
+        assert example == generate.render_env(example), "run `make docs`"
+
     @pytest.mark.parametrize("feed", FEEDS.values(), ids=FEEDS)
     def test_every_scheduled_feed_has_a_runbook(self, feed):
         assert f"run_export {feed.key}" in "".join(path.read_text() for path in RUNBOOKS.glob("*-export.md"))
