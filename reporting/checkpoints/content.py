@@ -10,11 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from django.db import connection
 from django.utils import timezone
 
-from reporting.feeds import FEEDS
-from reporting.feeds.shapes import model_of
+from reporting.feeds.fence import last_position
 from smplat.lib.times import is_accepted, iso
 
 #: How far ahead of this machine's clock a checkpoint may be, since the clocks of two machines differ.
@@ -109,16 +107,6 @@ def refused(found: str, allowed: str) -> ValueError:
     """The error of a value that is not allowed."""
     shown = found if len(found) <= _MAX_QUOTE_LENGTH else f"{found[:_MAX_QUOTE_LENGTH]}…"
     return ValueError(f"found {shown}, allowed is {allowed}")
-
-
-def last_position(feed: str) -> int:
-    """The last position that was drawn for a row of ``feed``, committed or not; 0 before the first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(%s, 'position')::regclass), 0)",
-            [model_of(FEEDS[feed])._meta.db_table],
-        )
-        return int(cursor.fetchone()[0])
 
 
 def _values(content: bytes) -> dict[str, Any]:

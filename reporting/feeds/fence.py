@@ -14,6 +14,9 @@ from django.db import connection
 from django.db.models import Model
 from psycopg import sql
 
+from reporting.feeds import FEEDS
+from reporting.feeds.shapes import model_of
+
 _POLL_SECONDS = 0.02
 #: How long an export waits for writers before it gives up.
 FENCE_TIMEOUT = timedelta(seconds=60)
@@ -135,3 +138,13 @@ def _writers(table: str) -> dict[str, int]:
             [table],
         )
         return dict(cursor.fetchall())
+
+
+def last_position(feed: str) -> int:
+    """The last position that was drawn for a row of ``feed``, committed or not; 0 before the first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(%s, 'position')::regclass), 0)",
+            [model_of(FEEDS[feed])._meta.db_table],
+        )
+        return int(cursor.fetchone()[0])

@@ -12,7 +12,7 @@ from django.urls import reverse
 from reporting.feeds.shapes import Row
 from reporting.insights import conversions
 from reporting.pages.links import page_link
-from reporting.pages.query_timeout import QueryTimeoutError, query_timeout
+from smplat.lib.query_timeout import QueryTimeoutError, query_timeout
 
 SHOWN_EXPERIMENTS = 10
 MAX_CURSOR_LENGTH = 200

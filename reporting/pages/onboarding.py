@@ -18,9 +18,9 @@ from reporting.pages import funnel
 from reporting.pages.csv_files import ParameterError, batch_size, controls, cursor_of
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import page_link
-from reporting.pages.query_timeout import QueryTimeoutError, query_timeout
 from reporting.pages.segment_filter import SegmentFilter
 from reporting.recording import segments
+from smplat.lib.query_timeout import QueryTimeoutError, query_timeout
 
 SHOWN_ROWS = 50
 #: Experiments whose totals stand on the page; the conversions have all of them.
