@@ -283,11 +283,11 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": TRUSTED_PROXIES,
     "EXCEPTION_HANDLER": "smplat.lib.errors.api_error",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "smplat.lib.negotiation.OneMediaType",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "smplat.lib.openapi.Inspector",
 }
 
 VERSION = "0.1.0"
-SPECTACULAR_SETTINGS = {
+SPECTACULAR_SETTINGS: dict[str, Any] = {
     "OAS_VERSION": "3.1.0",
     "TITLE": "SMPLAT",
     "DESCRIPTION": "Storefront telemetry in, trusted warehouse feeds out.",
@@ -296,7 +296,10 @@ SPECTACULAR_SETTINGS = {
     "CAMELIZE_NAMES": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
-    "POSTPROCESSING_HOOKS": ["smplat.lib.openapi.complete"],
+    "DEFAULT_GENERATOR_CLASS": "smplat.lib.openapi.Generator",
+    # Enumerations stay in the fields that have them.
+    "POSTPROCESSING_HOOKS": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # The files of the page come from this installation.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -16,7 +16,7 @@ from telemetry import forwarding, metrics
 from telemetry.bodies import Body, BodyError, Unstorable, parse
 from telemetry.intake import Intake, capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
-from telemetry.openapi import CAPTURE, QUICK_ORDER_CAPTURE
+from telemetry.openapi import capture_schema
 from telemetry.throttles import CaptureThrottle
 
 _NDJSON = "application/x-ndjson"
@@ -32,7 +32,9 @@ class CaptureView(APIView):
     throttle_classes = (CaptureThrottle,)
     models: tuple[type[TelemetryEvent], ...] = (QuickOrderEvent, GuardrailWorkflowEvent)
 
-    @CAPTURE
+    @capture_schema(
+        "capture", "Capture telemetry", models, {"id": ["must be a text of 1 to 200 characters, best a UUID"]}
+    )
     def post(self, request: Request) -> Response:
         """Store the body's events and say what became of each."""
         content = _content(request)
@@ -63,7 +65,14 @@ class CaptureView(APIView):
         forwarding.queue(content, request.content_type or "application/json")
 
 
-@extend_schema_view(post=QUICK_ORDER_CAPTURE)
+@extend_schema_view(
+    post=capture_schema(
+        "captureQuickOrder",
+        "Capture quick-order telemetry",
+        [QuickOrderEvent],
+        {"name": ["No event is quick_order.start, quick_order.abort or quick_order.complete."]},
+    )
+)
 class QuickOrderCaptureView(CaptureView):
     """Captures ``quick_order.*`` events alone.
 

@@ -8,9 +8,12 @@ from django.db import transaction
 from reporting.accounting import ledger
 from reporting.feeds import FEEDS
 from reporting.feeds.fence import write_time
+from reporting.feeds.filters import ColumnFilter
 from reporting.models import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
 
 FEED = FEEDS["onboarding_segments"]
+#: The experiment at which a list of them goes on.
+SLUG = ColumnFilter(FEED, "slug")
 #: What the server itself knows of a row, or takes from around the experiment.
 _FROM_THE_SERVER = frozenset({"event_id", "journey_id", "order_id", "order_number", "recorded_at"})
 #: The columns that an experiment of a request fills.
