@@ -10,23 +10,12 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db.models import TextField
-from drf_spectacular.utils import OpenApiRequest, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiRequest, extend_schema
 from rest_framework import serializers
 
-from smplat.lib.openapi import (
-    NDJSON,
-    STORABLE,
-    TIME,
-    UNSUPPORTED,
-    Schema,
-    body,
-    component,
-    error,
-    nullable,
-    objects,
-    others_allowed,
-    string_schema,
-)
+from smplat.lib import openapi
+from smplat.lib.examples import AT, story
+from smplat.lib.openapi import STORABLE, Schema, nullable, objects, string_schema
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
 
 _Model = type[TelemetryEvent]
@@ -51,31 +40,6 @@ _COLUMNS: dict[_Model, dict[str, str]] = {
         "providerName": "provider_name",
     },
 }
-_EXAMPLES: dict[_Model, dict[str, Any]] = {
-    QuickOrderEvent: {
-        "id": "0f8b7e0e-6a1c-4f53-9c55-7d1f1d4b2a10",
-        "name": "quick_order.abort",
-        "source": "storefront",
-        "recordedAt": "2026-01-22T04:00:00.123Z",
-        "guardrail": {"platformSlug": "instagram", "loyaltyTier": None, "guardrailStatus": "healthy"},
-        "metadata": {"platformType": "instagram", "providerOrders": 35},
-        "sessionId": "qos_1ppgnt",
-        "productId": "prod_ig_boost",
-        "productTitle": "Instagram Momentum",
-        "reason": "dismiss",
-    },
-    GuardrailWorkflowEvent: {
-        "id": "evt_1731052800000_a1b2c3",
-        "name": GuardrailWorkflowEvent.NAME,
-        "source": "admin",
-        "recordedAt": "2026-01-22T04:05:00.000Z",
-        "guardrail": {"platformSlug": "youtube", "guardrailStatus": "breached"},
-        "metadata": {"attachmentName": "screen 1.jpg"},
-        "workflowAction": "attachment.upload",
-        "providerId": "provider-viralhub",
-        "providerName": "ViralHub",
-    },
-}
 
 
 def _event(model: _Model) -> Schema:
@@ -88,21 +52,30 @@ def _event(model: _Model) -> Schema:
         schema = string_schema(field.max_length, min_length=0 if field.null else 1)
         texts[group][leaf] = nullable(schema) if field.null else schema
         required += [] if field.null else [path]
+    time = {**openapi.TIME, "description": "From 1970 to 2200; the server's time where it is missing."}
     properties = {
         "id": string_schema(200, min_length=1, description="Best a UUID; every other text maps to a UUIDv5."),
         "name": {"type": "string", "enum": _NAMES[model]},
         **dict.fromkeys(("source", "reason", "outcome"), STORABLE),
-        "recordedAt": nullable({**TIME, "description": "From 1970 to 2200; the server's time where it is missing."}),
-        "guardrail": nullable(objects(texts["guardrail"], [], **others_allowed(STORABLE))),
-        "metadata": nullable(objects({}, **others_allowed(STORABLE))),
+        "recordedAt": nullable(time),
+        "guardrail": nullable(objects(texts["guardrail"], [], **openapi.others_allowed(STORABLE))),
+        "metadata": nullable(objects({}, **openapi.others_allowed(STORABLE))),
         **texts[""],
     }
     name = f"{model.__name__.removesuffix('Event')}Capture"
-    return component(name, objects(properties, required, **others_allowed(STORABLE)))
+    return openapi.component(name, objects(properties, required, **openapi.others_allowed(STORABLE)))
+
+
+def _example(model: _Model) -> dict[str, Any]:
+    event: dict[str, Any] = {"id": story("originalId"), "name": _NAMES[model][0], "recordedAt": AT, "guardrail": {}}
+    for path in _COLUMNS[model]:
+        group, _, leaf = path.rpartition(".")
+        (event[group] if group else event)[leaf] = story(leaf)
+    return event
 
 
 _EVENTS = {model: _event(model) for model in _NAMES}
-_OTHER = component(
+_OTHER = openapi.component(
     "OtherCapture",
     {
         "description": "An event of a name that no feed takes; it is counted as ignored.",
@@ -112,14 +85,12 @@ _OTHER = component(
 
 
 class Rejected(serializers.Serializer[Any]):
-    """An event of a batch that cannot be stored."""
-
     index = serializers.IntegerField(min_value=0)
     error = serializers.CharField()
 
 
 class IntakeAnswer(serializers.Serializer[Any]):
-    """What became of the events of a request."""
+    """What became of each event."""
 
     component_name = "Intake"
     accepted = serializers.IntegerField(min_value=0, help_text="Events stored by this request.")
@@ -128,40 +99,42 @@ class IntakeAnswer(serializers.Serializer[Any]):
     rejected = Rejected(many=True, help_text="Events of a batch that cannot be stored, by their index in it.")
 
 
-def _requests(event: Schema, batch: Schema, example: Schema) -> dict[str, OpenApiRequest]:
+def _requests(event: Schema, batch: Schema, value: Schema) -> dict[str, OpenApiRequest]:
     """The body of a capture route, by content type."""
     # What is no event is reported by its index, so that nothing spoils a batch.
     items = {"anyOf": [event, {}]}
     array = {"type": "array", "items": items, "minItems": 1, "maxItems": settings.TELEMETRY_MAX_EVENTS, **batch}
     document = {"anyOf": [event, array]}
-    encoded = {"type": "string", "contentMediaType": "application/json", "contentSchema": document}
-    lines = {"type": "string", "contentMediaType": NDJSON, "contentSchema": event}
-    text = json.dumps(example, separators=(",", ":"))
+    encoded = {
+        **{"type": "string", "format": "json", "description": "JSON, as `sendBeacon` sends it."},
+        **{"contentMediaType": "application/json", "contentSchema": document},
+    }
+    text = json.dumps(value, separators=(",", ":"))
+    lines = {**openapi.lines_of(event), "format": "ndjson"}
     return {
-        "application/json": body(document, example, [example]),
-        "text/plain": body({**encoded, "format": "json", "description": "JSON, as `sendBeacon` sends it."}, text),
-        NDJSON: body({**lines, "format": "ndjson", "description": "One event a line."}, f"{text}\n{text}\n"),
+        "application/json": OpenApiRequest(document, examples=[openapi.example(value), openapi.example([value], 2)]),
+        "text/plain": OpenApiRequest(encoded, examples=[openapi.example(text)]),
+        openapi.NDJSON: OpenApiRequest(lines, examples=[openapi.example(f"{text}\n{text}\n")]),
     }
 
 
-def capture_schema(operation_id: str, summary: str, models: Sequence[_Model], refusal: Schema) -> Callable[[Any], Any]:
-    """Describe a capture route that takes the events of ``models``; ``refusal`` is an example of its 400."""
-    example = _EXAMPLES[models[-1]]
+def capture_schema(operation_id: str, what: str, models: Sequence[_Model], refusal: Schema) -> Callable[[Any], Any]:
+    """Describe a capture route that takes events of ``models``, in words ``what``; ``refusal`` shows its 400."""
     if len(models) == 1:
-        names = {"type": "string", "enum": _NAMES[models[0]]}
-        requests = _requests(_EVENTS[models[0]], {"contains": objects({"name": names})}, example)
+        event, names = _EVENTS[models[0]], {"type": "string", "enum": _NAMES[models[0]]}
+        batch = {"contains": objects({"name": names})}
     else:
-        requests = _requests({"anyOf": [*(_EVENTS[model] for model in models), _OTHER]}, {}, example)
+        event, batch = {"anyOf": [*(_EVENTS[model] for model in models), _OTHER]}, {}
     return extend_schema(
         operation_id=operation_id,
         tags=["Capture"],
-        summary=summary,
-        request=requests,
+        summary=f"Capture {what}",
+        request=_requests(event, batch, _example(models[-1])),
         responses={
-            202: OpenApiResponse(IntakeAnswer, "What became of each event."),
-            400: error("The body is empty, no JSON, or a single event that cannot be stored.", refusal),
-            415: UNSUPPORTED,
-            429: error("Too many requests from this address.", "Request was throttled."),
+            202: IntakeAnswer,
+            400: openapi.error("The body is empty, no JSON, or a single event that cannot be stored.", refusal),
+            415: openapi.UNSUPPORTED,
+            429: openapi.error("Too many requests from this address.", "Request was throttled."),
         },
         auth=[],
     )

@@ -32,9 +32,7 @@ class CaptureView(APIView):
     throttle_classes = (CaptureThrottle,)
     models: tuple[type[TelemetryEvent], ...] = (QuickOrderEvent, GuardrailWorkflowEvent)
 
-    @capture_schema(
-        "capture", "Capture telemetry", models, {"id": ["must be a text of 1 to 200 characters, best a UUID"]}
-    )
+    @capture_schema("capture", "telemetry", models, {"id": ["must be a text of 1 to 200 characters, best a UUID"]})
     def post(self, request: Request) -> Response:
         """Store the body's events and say what became of each."""
         content = _content(request)
@@ -68,7 +66,7 @@ class CaptureView(APIView):
 @extend_schema_view(
     post=capture_schema(
         "captureQuickOrder",
-        "Capture quick-order telemetry",
+        "quick-order telemetry",
         [QuickOrderEvent],
         {"name": ["No event is quick_order.start, quick_order.abort or quick_order.complete."]},
     )

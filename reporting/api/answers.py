@@ -3,24 +3,30 @@
 Rows of feeds are described by their declarations.
 """
 
+from functools import partial
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field, inline_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from reporting.feeds import Column, ColumnType, Feed, WireField
 from reporting.feeds.shapes import model_of
 
 Field = serializers.Field[Any, Any, Any, Any]
+Shape = serializers.Serializer[Any]
 _TYPES: dict[ColumnType, type[Field]] = {
     ColumnType.UUID: serializers.UUIDField,
     ColumnType.BOOLEAN: serializers.BooleanField,
     ColumnType.TIMESTAMP: serializers.DateTimeField,
     ColumnType.JSON: serializers.DictField,
 }
+text, count, time = serializers.CharField, partial(serializers.IntegerField, min_value=0), serializers.DateTimeField
+nullable_text = partial(text, allow_null=True)
+next_cursor = partial(nullable_text, help_text="The `cursor` of the next page; null on the last.")
+accepted = partial(serializers.ChoiceField, ["accepted"])
 
 
-class FeedRow(serializers.Serializer[Any]):
+class FeedRow(Shape):
     """A row of a feed in wire shape; every key is always there."""
 
     def __init__(self, feed: Feed, group: str = "", **options: Any) -> None:
@@ -35,7 +41,7 @@ class FeedRow(serializers.Serializer[Any]):
             group, _, leaf = field.path.rpartition(".")
             if group == self.group:
                 fields[leaf] = _field(self.feed, field)
-            elif group not in fields and not self.group:
+            elif not self.group:
                 fields[group] = FeedRow(self.feed, group, allow_null=group in self.feed.optional_groups)
         return fields
 
@@ -45,7 +51,7 @@ def _field(feed: Feed, field: WireField) -> Field:
     # Where a column holds a part of the event, intake has checked that; of the others it sees to a few.
     part = field.source.removeprefix("event__")
     if part in columns:
-        return column_field(feed, columns[part])
+        return _column_field(feed, columns[part])
     if part == "guardrail":
         return serializers.DictField(allow_null=True)
     if part in {"id", "name"}:
@@ -53,8 +59,7 @@ def _field(feed: Feed, field: WireField) -> Field:
     return serializers.JSONField(help_text="As the client sent it; null where it did not.")
 
 
-def column_field(feed: Feed, column: Column) -> Field:
-    """The field of what a column of ``feed`` holds."""
+def _column_field(feed: Feed, column: Column) -> Field:
     options: dict[str, Any] = {"help_text": column.help, "allow_null": column.nullable}
     if kind := _TYPES.get(column.type):
         return kind(**options)
@@ -64,27 +69,16 @@ def column_field(feed: Feed, column: Column) -> Field:
     return serializers.CharField(max_length=definition.max_length, **options)
 
 
-def feed_page(feed: Feed, rows_key: str, max_rows: int, **more: Any) -> serializers.Serializer[Any]:
-    """A page of the list of a feed's rows, and ``more``."""
-    rows = serializers.ListField(child=FeedRow(feed), max_length=max_rows)
-    return inline_serializer(
-        f"{feed.model.partition('.')[2]}Page", {rows_key: rows, "nextCursor": next_cursor(), **more}
-    )
+class FeedPage(Shape):
+    """A page."""
 
+    nextCursor = next_cursor()
 
-def next_cursor() -> serializers.CharField:
-    """The cursor with which a list goes on."""
-    return serializers.CharField(allow_null=True, help_text="The `cursor` of the next page; null on the last.")
-
-
-def _count() -> serializers.IntegerField:
-    """How many of something there are."""
-    return serializers.IntegerField(min_value=0)
-
-
-def _nullable_text() -> serializers.CharField:
-    """A text, or null."""
-    return serializers.CharField(allow_null=True)
+    def __init__(self, feed: Feed, rows_key: str, max_rows: int, **more: Shape) -> None:
+        super().__init__()
+        self.component_name = f"{feed.model.partition('.')[2]}Page"
+        self.fields[rows_key] = serializers.ListField(child=FeedRow(feed), max_length=max_rows)
+        self.fields.update(more)
 
 
 @extend_schema_field({"type": "null"})
@@ -92,120 +86,105 @@ class NullField(serializers.JSONField):
     """Always null; there for older readers."""
 
 
-class Recorded(serializers.Serializer[Any]):
-    """What became of the experiments of an order."""
+class Recorded(Shape):
+    """The events' ids, in the order of the experiments."""
 
-    status = serializers.ChoiceField(["accepted"])
+    status = accepted()
     eventIds = serializers.ListField(child=serializers.UUIDField())
 
 
-class ExperimentCounts(serializers.Serializer[Any]):
-    """How many orders and journeys something reached."""
+class MessageAccepted(Shape):
+    """The rows are on the stage."""
 
-    orderCount = _count()
-    journeyCount = _count()
+    status = accepted()
+    rows = count()
+    object = text()
 
 
-class VariantConversions(ExperimentCounts):
-    """Conversions of a variant."""
-
-    variantKey = serializers.CharField()
-    variantName = _nullable_text()
+class VariantConversions(Shape):
+    variantKey = text()
+    variantName = nullable_text()
     isControl = serializers.BooleanField()
+    orderCount = count()
+    journeyCount = count()
 
 
-class ExperimentConversions(ExperimentCounts):
-    """Conversions of an experiment."""
-
-    slug = serializers.CharField()
-    lastActivity = serializers.DateTimeField()
+class ExperimentConversions(Shape):
+    slug = text()
+    orderCount = count()
+    journeyCount = count()
+    lastActivity = time()
     variants = VariantConversions(many=True)
 
 
-class ProviderStatus(serializers.Serializer[Any]):
+class ProviderStatus(Shape):
     """The state in which the last follow-up left a provider."""
 
-    providerId = serializers.CharField()
-    providerName = _nullable_text()
+    providerId = text()
+    providerName = nullable_text()
+    lastAction = nullable_text()
     isPaused = serializers.BooleanField()
-    lastAction = _nullable_text()
-    updatedAt = serializers.DateTimeField(allow_null=True)
+    updatedAt = time(allow_null=True)
     lastFollowUpId = serializers.UUIDField(allow_null=True)
 
 
-class Activity(serializers.Serializer[Any]):
-    """What is told of a provider's activity."""
-
-    totalActions = _count()
-    lastAction = serializers.CharField()
-    lastActionAt = serializers.DateTimeField()
+class Activity(Shape):
+    totalActions = count()
+    lastAction = text()
+    lastActionAt = time()
 
 
 class ProviderActivity(Activity):
-    """The activity of a provider that the summary names."""
-
-    providerId = serializers.CharField()
-    providerName = _nullable_text()
+    providerId = text()
+    providerName = nullable_text()
 
 
-class ActionCount(serializers.Serializer[Any]):
-    """How often an action was done."""
-
-    action = serializers.CharField()
-    count = _count()
-    lastOccurredAt = serializers.DateTimeField()
+class ActionCount(Shape):
+    action = text()
+    count = count()
+    lastOccurredAt = time()
 
 
-class AttachmentTotals(serializers.Serializer[Any]):
-    """What was done to attachments, and to tags."""
-
-    upload = _count()
-    remove = _count()
-    copy = _count()
-    tag = _count()
+class AttachmentTotals(Shape):
+    upload = count()
+    remove = count()
+    copy = count()
+    tag = count()
 
 
-class WorkflowSummary(serializers.Serializer[Any]):
-    """What happened in the guardrail workflow, the newest first."""
+class WorkflowSummary(Shape):
+    """What happened, the newest first."""
 
-    totalEvents = _count()
-    lastCapturedAt = serializers.DateTimeField(allow_null=True)
+    totalEvents = count()
+    lastCapturedAt = time(allow_null=True)
     actionCounts = ActionCount(many=True)
     attachmentTotals = AttachmentTotals()
     providerActivity = serializers.ListField(child=ProviderActivity(), max_length=5)
 
 
-class AlertCounts(serializers.Serializer[Any]):
-    """How many providers a run saw, and what it said of them."""
-
-    totalAlerts = _count()
-    critical = _count()
-    warning = _count()
-    providers = _count()
-
-
-class Alert(serializers.Serializer[Any]):
-    """A provider that needs attention."""
-
-    providerId = serializers.CharField()
-    providerName = _nullable_text()
-    severity = serializers.CharField()
-    guardrailStatus = serializers.CharField()
-    platformSlug = _nullable_text()
-    occurredAt = serializers.DateTimeField()
+class Alert(Shape):
+    providerId = text()
+    severity = text()
+    guardrailStatus = text()
+    providerName = nullable_text()
+    platformSlug = nullable_text()
+    occurredAt = time()
 
 
-class AutomationMetadata(serializers.Serializer[Any]):
-    """What a run of the provider automation was about."""
-
+class AutomationMetadata(Shape):
     alertsDigest = Alert(many=True)
     workflowTelemetry = serializers.DictField(allow_null=True, help_text="The workflow summary that the run read.")
     workflowTelemetryError = serializers.CharField(required=False, help_text="Why the summary could not be read.")
 
 
-class AutomationRun(serializers.Serializer[Any]):
-    """A run of the provider automation."""
+class AlertCounts(Shape):
+    totalAlerts = count()
+    critical = count()
+    warning = count()
+    providers = count()
 
-    ranAt = serializers.DateTimeField()
+
+class AutomationRun(Shape):
+    ranAt = time()
     summary = AlertCounts()
     metadata = AutomationMetadata()

@@ -1,14 +1,13 @@
 """REST endpoint of the provider automation: what its runs saw."""
 
-from typing import Any
-
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reporting.api.answers import AutomationRun as RunAnswer
+from reporting.api.answers import Shape
 from reporting.api.queries import LimitField, query, read
 from reporting.models import AutomationRun
 from smplat.lib.access import KeyOrOperator
@@ -18,8 +17,8 @@ _MAX_RUNS = 100
 _QUERY = query(limit=LimitField(_MAX_RUNS, 20, "How many runs to return at most."))
 
 
-class AutomationHistory(serializers.Serializer[Any]):
-    """The newest runs of the provider automation."""
+class AutomationHistory(Shape):
+    """The newest runs."""
 
     alerts = serializers.ListField(child=RunAnswer(), max_length=_MAX_RUNS)
     replay = serializers.ListField(max_length=0)
@@ -36,7 +35,7 @@ class AutomationHistoryView(APIView):
         tags=["Guardrails"],
         summary="List what the provider automation saw",
         parameters=[_QUERY],
-        responses={200: OpenApiResponse(AutomationHistory, "The newest runs.")},
+        responses=AutomationHistory,
     )
     def get(self, request: Request) -> Response:
         """Return the newest ``limit`` runs. ``replay`` stays empty: this installation replays no orders."""

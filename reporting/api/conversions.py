@@ -1,14 +1,12 @@
 """REST endpoint of conversions by experiment and variant."""
 
-from typing import Any
-
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting.api.answers import ExperimentConversions, next_cursor
+from reporting.api.answers import ExperimentConversions, Shape, next_cursor, nullable_text
 from reporting.api.parsing import JsonRenderer
 from reporting.api.queries import LimitField, TextField, query, read
 from reporting.insights import conversions
@@ -22,11 +20,11 @@ _QUERY = query(
 )
 
 
-class Conversions(serializers.Serializer[Any]):
-    """A page of experiments."""
+class Conversions(Shape):
+    """A page, over all rows and in the order of the slugs."""
 
     metrics = serializers.ListField(child=ExperimentConversions(), max_length=_MAX_METRICS)
-    cursor = serializers.CharField(allow_null=True)
+    cursor = nullable_text()
     nextCursor = next_cursor()
 
 
@@ -42,7 +40,7 @@ class ConversionsView(APIView):
         tags=["Onboarding"],
         summary="Count conversions by experiment and variant",
         parameters=[_QUERY],
-        responses={200: OpenApiResponse(Conversions, "A page, over all rows and in the order of the slugs.")},
+        responses=Conversions,
     )
     def get(self, request: Request) -> Response:
         """Return a page of experiments in the order of their slugs; the cursor is the last slug of the page before."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting.api.answers import feed_page
+from reporting.api.answers import FeedPage
 from reporting.api.parsing import JsonRenderer
 from reporting.api.queries import page_query, read
 from reporting.feeds import Feed
@@ -58,11 +58,10 @@ class FeedListView(FeedView):
 
     def describe(self) -> Description:
         """Describe the list of the feed."""
-        page = feed_page(self.feed, self.rows_key, self.max_rows)
         return extend_schema(
             operation_id=self.operation_id or f"list_{self.feed.key}",
             tags=[self.tag],
             summary=f"List the rows: {self.feed.label}",
             parameters=[page_query(self.max_rows, self.default_rows)],
-            responses={200: OpenApiResponse(page, "A page.")},
+            responses=FeedPage(self.feed, self.rows_key, self.max_rows),
         )

@@ -4,20 +4,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
-from drf_spectacular.utils import (
-    OpenApiExample,
-    OpenApiParameter,
-    OpenApiResponse,
-    extend_schema,
-    inline_serializer,
-)
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting.api.answers import Activity, FeedRow, NullField, ProviderStatus, feed_page
+from reporting.api.answers import Activity, FeedPage, FeedRow, NullField, ProviderStatus, Shape
 from reporting.api.parsing import JsonRenderer, ObjectParser
 from reporting.api.queries import TextField, page_query, read
 from reporting.insights.workflow import provider_telemetry
@@ -25,35 +19,35 @@ from reporting.models import ProviderGuardrailStatus
 from reporting.recording import followups
 from reporting.recording.idempotency import KeyReusedError
 from reporting.recording.requests import FOLLOW_UP, validated
+from smplat.lib import openapi
 from smplat.lib.access import KeyOrOperator
 from smplat.lib.errors import ConflictError
-from smplat.lib.openapi import UNSUPPORTED, error, string_schema
 
 _MAX_ROWS = 100
 _KEY = TextField(200, "Makes repetitions within 24 hours harmless: they get the first answer.")
-_KEY_HEADER = OpenApiParameter(
-    "Idempotency-Key",
-    string_schema(_KEY.max_length, min_length=1),
-    OpenApiParameter.HEADER,
-    description=str(_KEY.help_text),
-    examples=[OpenApiExample("Example", "9f6c1f0e-follow-up")],
+_KEY_HEADER = openapi.header(
+    "Idempotency-Key", openapi.string_schema(_KEY.max_length, 1), str(_KEY.help_text), "9f6c1f0e-follow-up", False
 )
 _QUERY = page_query(
     _MAX_ROWS,
     default_rows=15,
     providerId=TextField(followups.PROVIDER.max_length, "Keeps to one provider, and tells its state."),
 )
-_PAGE = feed_page(
+_PAGE = FeedPage(
     followups.FEED,
     "entries",
     _MAX_ROWS,
     status=ProviderStatus(allow_null=True),
     providerTelemetry=Activity(allow_null=True),
 )
-_RECORDED = inline_serializer(
-    "FollowUpRecorded",
-    {"entry": FeedRow(followups.FEED), "status": ProviderStatus(), "providerTelemetry": NullField()},
-)
+
+
+class FollowUpRecorded(Shape):
+    """The follow-up, and the provider's state."""
+
+    entry = FeedRow(followups.FEED)
+    status = ProviderStatus()
+    providerTelemetry = NullField()
 
 
 class FollowUpsView(APIView):
@@ -76,13 +70,11 @@ class FollowUpsView(APIView):
         parameters=[_KEY_HEADER],
         request=FOLLOW_UP,
         responses={
-            201: OpenApiResponse(_RECORDED, "The follow-up, and the provider's state."),
-            400: error("A bad body.", {"action": ["Must be one of pause, resume, escalate."]}),
-            409: error(
+            201: FollowUpRecorded,
+            409: openapi.error(
                 "The key belongs to another request.",
                 {"Idempotency-Key": ["This key came before with another body."]},
             ),
-            415: UNSUPPORTED,
         },
     )
     def post(self, request: Request) -> Response:
@@ -100,8 +92,8 @@ class FollowUpsView(APIView):
         summary="List guardrail follow-ups",
         parameters=[_QUERY],
         responses={
-            200: OpenApiResponse(_PAGE, "A page."),
-            404: error(
+            200: _PAGE,
+            404: openapi.error(
                 "There is no follow-up of the provider.",
                 {"providerId": ["There is no follow-up of a provider provider-unknown."]},
             ),

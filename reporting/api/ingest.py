@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers, status
+from drf_spectacular.utils import OpenApiRequest, extend_schema
+from rest_framework import status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
 from rest_framework.permissions import BasePermission
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting.api.answers import FeedRow
+from reporting.api.answers import FeedRow, MessageAccepted
 from reporting.api.feed_views import Description, FeedView
 from reporting.api.parsing import JsonRenderer
 from reporting.api.schemas import message_schema
@@ -23,36 +23,24 @@ from reporting.lake.storage import LakeError
 from reporting.webhooks import receive, signing
 from smplat.lib.errors import ConflictError, TooLargeError
 from smplat.lib.examples import example_of
-from smplat.lib.openapi import Schema, body, error
+from smplat.lib.openapi import Schema, error, example, header
 
 logger = logging.getLogger(__name__)
 MAX_BYTES = 1_048_576
 _HEADERS = [
-    OpenApiParameter(
+    header(
         "webhook-id",
         {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"},
-        OpenApiParameter.HEADER,
-        required=True,
-        description="The message's id; the same message is kept once.",
-        examples=[OpenApiExample("Example", "msg_1f2e")],
+        "The message's id; the same message is kept once.",
+        "msg_1f2e",
     ),
-    OpenApiParameter(
+    header(
         "webhook-timestamp",
         {"type": "string", "format": "unix-time"},
-        OpenApiParameter.HEADER,
-        required=True,
-        description="Unix time in seconds, at most 5 minutes off.",
-        examples=[OpenApiExample("Example", "1769054400")],
+        "Unix time in seconds, at most 5 minutes off.",
+        "1769054400",
     ),
 ]
-
-
-class MessageAccepted(serializers.Serializer[Any]):
-    """What became of a message."""
-
-    status = serializers.ChoiceField(["accepted"])
-    rows = serializers.IntegerField(min_value=0)
-    object = serializers.CharField()
 
 
 class StageAwayError(APIException):
@@ -141,15 +129,16 @@ class IngestView(FeedView):
     def describe(self) -> Description:
         """Describe the shim of the feed."""
         key, last = str(self.feed.webhook_key), self.feed.columns[-1].wire[0]
-        message = body(message_schema(self.feed, receive.MAX_ROWS), {key: [example_of(FeedRow(self.feed))]})
+        message = message_schema(self.feed, receive.MAX_ROWS)
+        examples = [example({key: [example_of(FeedRow(self.feed))]})]
         return extend_schema(
             operation_id=f"ingest_{self.feed.key}",
             tags=["Ingestion"],
             summary=f"Take a message of our webhook: {self.feed.label}",
             parameters=_HEADERS,
-            request={"application/json": message},
+            request={"application/json": OpenApiRequest(message, examples=examples)},
             responses={
-                202: OpenApiResponse(MessageAccepted, "The rows are on the stage."),
+                202: MessageAccepted,
                 400: error("A bad message.", {f"{key}[3].{last}": ["Must not be null or missing."]}),
                 401: error("Not signed, or too old.", "The message is not signed by a secret known here."),
                 409: error("Another message had this id.", "Message msg_1f2e was sent before with other rows."),

@@ -1,6 +1,7 @@
 """Parameters of queries: their limits, the errors that name them, and what the OpenAPI document says of them."""
 
 import re
+from functools import cache
 from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema_field, inline_serializer
@@ -73,6 +74,7 @@ def query(**fields: Any) -> serializers.Serializer[Any]:
     return inline_serializer("Query", fields)
 
 
+@cache
 def page_query(max_rows: int, default_rows: int, **more: Any) -> serializers.Serializer[Any]:
     """The parameters of a list that is walked page by page, and ``more``."""
     return query(
@@ -91,6 +93,7 @@ def page_query(max_rows: int, default_rows: int, **more: Any) -> serializers.Ser
     )
 
 
+@cache
 def window_query(window: int, what: str) -> serializers.Serializer[Any]:
     """The parameter of an endpoint that reads the newest events of a window; ``what`` says what it does with them."""
     help_text = f"How many of the newest events to {what}; at most {window:,} are."

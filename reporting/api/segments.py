@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import BasePermission
@@ -16,7 +16,7 @@ from reporting.api.parsing import JsonRenderer, ObjectParser
 from reporting.recording import segments
 from reporting.recording.requests import RECORDING, validated
 from smplat.lib.access import ApiKeyAuthentication, ApiKeyHolder
-from smplat.lib.openapi import UNSUPPORTED, error
+from smplat.lib.openapi import error
 
 
 class KeyAlone(BasePermission):
@@ -43,10 +43,8 @@ class RecordingView(APIView):
         parameters=[OpenApiParameter("order_id", UUID, OpenApiParameter.PATH, description="The order.")],
         request=RECORDING,
         responses={
-            202: OpenApiResponse(Recorded, "The events' ids, in the order of the experiments."),
-            400: error("A bad body.", {"experiments[0].slug": ["Must be a text of 1 to 200 characters."]}),
+            202: Recorded,
             404: error("The order has no such journey.", {"journeyId": ["unknown journey; leave it out."]}),
-            415: UNSUPPORTED,
         },
     )
     def post(self, request: Request, order_id: str) -> Response:

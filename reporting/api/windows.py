@@ -76,7 +76,7 @@ class WorkflowSummaryView(APIView):
         tags=["Telemetry"],
         summary="Sum up the guardrail workflow",
         parameters=[_SUMMARY_QUERY],
-        responses={200: OpenApiResponse(WorkflowSummary, "What happened, the newest first.")},
+        responses=WorkflowSummary,
     )
     def get(self, request: Request) -> Response:
         """Return the summary of the newest ``limit`` events of the window."""

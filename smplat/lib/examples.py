@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 AT = "2026-01-22T04:00:00.123456Z"
 UUID = "8a3c1d52-7e0f-4a5b-9d57-1c2f6b0a7e94"
-#: What stands in a text of that name; in others the name itself does.
 _STORY = {
     "action": "attachment.upload",
     "assignmentStrategy": "sticky",
@@ -18,9 +17,7 @@ _STORY = {
     "cursor": "spring-offer",
     "featureFlagKey": "pricing.spring-offer",
     "guardrailStatus": "breached",
-    "handle": "@studio.nine",
     "id": "instagram",
-    "label": "Instagram DM Concierge",
     "lastAction": "attachment.upload",
     "name": "quick_order.abort",
     "nextCursor": f"{AT}~{UUID}",
@@ -28,13 +25,10 @@ _STORY = {
     "orderNumber": "SO-10482",
     "originalId": "evt_1731052800000_a1b2c3",
     "platformSlug": "youtube",
-    "platformType": "IG",
     "productId": "prod_ig_boost",
     "productTitle": "Instagram Momentum",
     "providerId": "provider-viralhub",
     "providerName": "ViralHub",
-    "reason": "dismiss",
-    "sessionId": "qos_1ppgnt",
     "severity": "critical",
     "slug": "spring-offer",
     "source": "storefront",
@@ -52,8 +46,13 @@ _BY_TYPE: dict[type[serializers.Field[Any, Any, Any, Any]], Any] = {
 }
 
 
+def story(name: str) -> str:
+    """The text that stands in a field of that name; one that the story does not tell of holds its name."""
+    return _STORY.get(name, name)
+
+
 def example_of(field: Any) -> Any:
-    """A value of a serializer, or of one of its fields; texts are those of the story."""
+    """A value of a serializer, or of one of its fields."""
     if isinstance(field, serializers.Serializer):
         return {name: example_of(inner) for name, inner in field.fields.items()}
     if hasattr(field, "child") and not isinstance(field, serializers.DictField):
@@ -63,5 +62,4 @@ def example_of(field: Any) -> Any:
     for kind, value in _BY_TYPE.items():
         if isinstance(field, kind):
             return value
-    name = str(field.field_name)
-    return _STORY.get(name, name) if isinstance(field, serializers.CharField) else None
+    return story(str(field.field_name)) if isinstance(field, serializers.CharField) else None

@@ -11,8 +11,8 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent, build_examples_list
-from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse
+from drf_spectacular.plumbing import ResolvedComponent, build_examples_list, force_instance, get_doc
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from smplat.lib.examples import example_of
@@ -58,6 +58,12 @@ def string_schema(max_length: int | None = None, min_length: int = 0, **more: An
     return {"type": "string", **given, "pattern": NO_NUL, **more}
 
 
+def lines_of(schema: Schema) -> Schema:
+    """The schema of NDJSON."""
+    description = "One row a line; `contentSchema` is that of each."
+    return {"type": "string", "contentMediaType": NDJSON, "contentSchema": schema, "description": description}
+
+
 def _json(name: str, max_text: int | None, description: str) -> Schema:
     """A component for any JSON value of which each part is fit for the database."""
     itself = {"$ref": f"#/components/schemas/{name}"}
@@ -89,23 +95,20 @@ _ERROR = component(
 )
 
 
-def body(schema: Schema, *examples: Any) -> OpenApiRequest:
-    """A request's body with examples of it."""
-    return OpenApiRequest(schema, examples=_examples(*examples))
+def example(value: Any, number: int = 1) -> OpenApiExample:
+    """An example of a body or of a parameter."""
+    return OpenApiExample(f"Example {number}", value)
 
 
-def answer(schema: Schema, description: str, *examples: Any) -> OpenApiResponse:
-    """A response with examples of it; one that a serializer describes needs no more than an ``OpenApiResponse``."""
-    return OpenApiResponse(schema, description, _examples(*examples))
+def header(name: str, schema: Schema, description: str, value: Any, required: bool = True) -> OpenApiParameter:
+    """A header of requests, with an example of it."""
+    given: Any = {"location": OpenApiParameter.HEADER, "description": description, "examples": [example(value)]}
+    return OpenApiParameter(name, schema, required=required, **given)
 
 
-def error(description: str, example: Schema | str) -> OpenApiResponse:
-    """A response that says what was wrong: the names of fields, or a sentence."""
-    return answer(_ERROR, description, {"detail": example} if isinstance(example, str) else example)
-
-
-def _examples(*values: Any) -> list[OpenApiExample]:
-    return [OpenApiExample(f"Example {number}", value) for number, value in enumerate(values, 1)]
+def error(description: str, value: Schema | str) -> OpenApiResponse:
+    """A response that says what was wrong: the names of fields, or a sentence; with an example of it."""
+    return OpenApiResponse(_ERROR, description, [example({"detail": value} if isinstance(value, str) else value)])
 
 
 UNSUPPORTED = error("The body's content type is not one of these.", 'Unsupported media type "text/csv" in request.')
@@ -145,15 +148,15 @@ class Inspector(AutoSchema):
     def _get_response_for_code(
         self, serializer: Any, status_code: str, media_types: Any = None, direction: Any = "response"
     ) -> Any:
-        """Describe one answer; each line of NDJSON is what the serializer says."""
+        """Describe one answer: by the serializer's own words, and each line of NDJSON as the serializer does."""
         if media_types == (NDJSON,):
             row = serializer.response
-            schema = {
-                **{"type": "string", "description": "`contentSchema` is that of each line."},
-                **{"contentMediaType": NDJSON, "contentSchema": self.resolve_serializer(row, direction).ref},
-            }
             line = json.dumps(example_of(row), separators=(",", ":"))
-            serializer = answer(schema, serializer.description, f"{line}\n")
+            schema = lines_of(self.resolve_serializer(row, direction).ref)
+            serializer = OpenApiResponse(schema, serializer.description, [example(f"{line}\n")])
+        elif not isinstance(serializer, OpenApiResponse):
+            serializer = force_instance(serializer)
+            serializer = OpenApiResponse(serializer, get_doc(type(serializer)))
         return super()._get_response_for_code(serializer, status_code, media_types, direction)
 
     def _common_errors(self) -> Iterator[tuple[str, OpenApiResponse]]:
@@ -167,14 +170,22 @@ class Inspector(AutoSchema):
         if SessionScheme.name in schemes:
             yield "403", _FORBIDDEN
         if self.method == "POST":
-            yield "413", _TOO_LARGE
+            yield from self._body_errors()
         yield "503", _AWAY
+
+    def _body_errors(self) -> Iterator[tuple[str, OpenApiResponse]]:
+        yield "413", _TOO_LARGE
+        request = self.get_request_serializer()
+        if isinstance(request, serializers.Serializer):
+            missing = next(name for name, field in request.fields.items() if field.required)
+            yield "400", error("A bad body.", {missing: ["This field is required."]})
+            yield "415", UNSUPPORTED
 
     def _get_examples(self, serializer: Any, *args: Any, **kwargs: Any) -> Any:
         given = super()._get_examples(serializer, *args, **kwargs)
         if given or not isinstance(serializer, serializers.BaseSerializer):
             return given
-        return build_examples_list(_examples(example_of(serializer)))
+        return build_examples_list([example(example_of(serializer))])
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         schema = super()._map_serializer_field(field, direction, bypass_extensions)
