@@ -12,9 +12,9 @@ def ensure_operator(name: str, chosen_password: str, made_password: str) -> str:
         made_password: the password for a new account when none is chosen.
     """
     users = get_user_model()
-    user = users._default_manager.filter(username=name).first()
+    user = users.objects.filter(username=name).first()
     if user is None:
-        users._default_manager.create_superuser(username=name, password=chosen_password or made_password)
+        users.objects.create_superuser(username=name, password=chosen_password or made_password)
         return chosen_password or made_password
     if chosen_password and not user.check_password(chosen_password):
         user.set_password(chosen_password)

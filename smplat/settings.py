@@ -200,7 +200,7 @@ TELEMETRY_ENDPOINT = _env.url("TELEMETRY_ENDPOINT")
 TELEMETRY_RETENTION = timedelta(days=_env.integer("TELEMETRY_RETENTION_DAYS", 90, 1, 36_500))
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(TELEMETRY_MAX_BODY_BYTES, 2_621_440)
 CORS_ALLOWED_ORIGINS = _env.origins("CORS_ALLOWED_ORIGINS")
-CORS_URLS_REGEX = r"^/api/telemetry(/quick-order)?$"
+CORS_URLS_REGEX = r"^/api/telemetry(/[a-z-]+)?$"
 CORS_ALLOW_METHODS = ("POST", "OPTIONS")
 
 # --- Django -----------------------------------------------------------------------------------------------------------
@@ -270,11 +270,11 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": TRUSTED_PROXIES,
     "EXCEPTION_HANDLER": "smplat.lib.errors.api_error",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "smplat.lib.negotiation.OneMediaType",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "smplat.lib.openapi.Inspector",
 }
 
 VERSION = "0.1.0"
-SPECTACULAR_SETTINGS = {
+SPECTACULAR_SETTINGS: dict[str, Any] = {
     "OAS_VERSION": "3.1.0",
     "TITLE": "SMPLAT",
     "DESCRIPTION": "Storefront telemetry in, trusted warehouse feeds out.",
@@ -283,7 +283,10 @@ SPECTACULAR_SETTINGS = {
     "CAMELIZE_NAMES": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
-    "POSTPROCESSING_HOOKS": ["smplat.lib.openapi.complete"],
+    "DEFAULT_GENERATOR_CLASS": "smplat.lib.openapi.Generator",
+    # Enumerations stay in the fields that have them.
+    "POSTPROCESSING_HOOKS": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # The files of the page come from this installation.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -1,10 +1,16 @@
-"""URLs of telemetry capture."""
+"""URLs of telemetry capture: the general route, and those that telemetry models declare."""
 
 from django.urls import path
 
-from telemetry.views import CaptureView, QuickOrderCaptureView
+from telemetry.models import kinds
+from telemetry.views import CaptureView
 
+app_name = "telemetry"
 urlpatterns = [
     path("api/telemetry", CaptureView.as_view(), name="capture"),
-    path("api/telemetry/quick-order", QuickOrderCaptureView.as_view(), name="capture-quick-order"),
+    *(
+        path(f"api/telemetry/{model.route}", CaptureView.as_view(model=model), name=f"capture-{model.route}")
+        for model in kinds()
+        if model.route
+    ),
 ]

@@ -1,9 +1,9 @@
-"""The two public capture routes."""
+"""The public capture routes."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema_view
 from rest_framework import status
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.permissions import AllowAny
@@ -15,8 +15,8 @@ from smplat.lib.errors import TooLargeError
 from telemetry import forwarding, metrics
 from telemetry.bodies import Body, BodyError, Unstorable, parse
 from telemetry.intake import Intake, capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent, TelemetryEvent
-from telemetry.openapi import CAPTURE, QUICK_ORDER_CAPTURE
+from telemetry.models import TelemetryEvent, kinds
+from telemetry.openapi import capture_schema
 from telemetry.throttles import CaptureThrottle
 
 _NDJSON = "application/x-ndjson"
@@ -25,19 +25,22 @@ _CONTENT_TYPES = ("application/json", "text/plain", _NDJSON, "")
 
 
 class CaptureView(APIView):
-    """Captures storefront telemetry: one event, an array of events, or NDJSON."""
+    """Captures storefront telemetry: one event, an array of events, or NDJSON.
+
+    Storefronts send the events of a route of its own to the general route as well, which is the one that forwards.
+    """
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = (CaptureThrottle,)
-    models: tuple[type[TelemetryEvent], ...] = (QuickOrderEvent, GuardrailWorkflowEvent)
+    # as_view gives it to the route of one feed; the general route takes the events of all.
+    model: type[TelemetryEvent] | None = None
 
-    @CAPTURE
     def post(self, request: Request) -> Response:
         """Store the body's events and say what became of each."""
         content = _content(request)
         body = _parse(content, _content_type(request))
-        intake = capture(body.events, self.models)
+        intake = capture(body.events, kinds() if self.model is None else (self.model,))
         metrics.count(intake)
         self.check(body, intake)
         self.forward(content, request)
@@ -53,42 +56,38 @@ class CaptureView(APIView):
         )
 
     def check(self, body: Body, intake: Intake) -> None:
-        """Refuse a request as a whole where there is no batch to report a bad event in."""
+        """Refuse a request as a whole where there is no batch to report a bad event in, or no event for the route."""
         if not body.is_batch and intake.rejected:
             refused = intake.rejected[0]
             raise ValidationError({refused.name: [refused.problem]})
+        if self.model is not None and not any(_may_be_of(self.model, event) for event in body.events):
+            raise ValidationError({"name": [_none_of(self.model)]})
 
     def forward(self, content: bytes, request: Request) -> None:
-        """Hand the body on to the analytics endpoint, where one is set."""
-        forwarding.queue(content, request.content_type or "application/json")
+        """Hand the body on to the analytics endpoint, where one is set; once, though it comes to two routes."""
+        if self.model is None:
+            forwarding.queue(content, request.content_type or "application/json")
+
+    def describe(self) -> Callable[[Any], Any]:
+        """Describe the route in the OpenAPI document."""
+        if self.model is None:
+            refusal = {"id": ["must be a text of 1 to 200 characters, best a UUID"]}
+            return capture_schema("capture", "telemetry", kinds(), refusal)
+        route = str(self.model.route)
+        operation_id = f"capture{route.title().replace('-', '')}"
+        return capture_schema(operation_id, f"{route} telemetry", (self.model,), {"name": [_none_of(self.model)]})
 
 
-@extend_schema_view(post=QUICK_ORDER_CAPTURE)
-class QuickOrderCaptureView(CaptureView):
-    """Captures ``quick_order.*`` events alone.
-
-    The storefront sends each of them to the general route as well, which is the one that forwards.
-    """
-
-    models = (QuickOrderEvent,)
-
-    def check(self, body: Body, intake: Intake) -> None:
-        """Refuse a body without any quick-order event."""
-        super().check(body, intake)
-        if not any(map(_may_be_quick_order, body.events)):
-            raise ValidationError(
-                {"name": ["No event is quick_order.start, quick_order.abort or quick_order.complete."]}
-            )
-
-    def forward(self, content: bytes, request: Request) -> None:
-        """Leave forwarding to the general route, which gets the same events."""
-
-
-def _may_be_quick_order(event: Any) -> bool:
-    """Whether ``event`` is named a quick-order event, or cannot be read."""
+def _may_be_of(model: type[TelemetryEvent], event: Any) -> bool:
+    """Whether ``event`` has a name that ``model`` takes, or cannot be read."""
     if isinstance(event, dict):
-        return event.get("name") in QuickOrderEvent.Name.values
+        return event.get("name") in model.names
     return isinstance(event, Unstorable)
+
+
+def _none_of(model: type[TelemetryEvent]) -> str:
+    *others, last = model.names
+    return f"No event is {' or '.join(filter(None, [', '.join(others), last]))}."
 
 
 def _content(request: Request) -> bytes:

@@ -5,16 +5,18 @@ from typing import cast
 from django.contrib.auth.models import User
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
+from reporting.api.answers import FeedRow
+from reporting.api.feed_views import Description, FeedView
 from reporting.exports.artifacts import artifact, attachment
-from reporting.feeds import FEEDS, Feed
 from reporting.lake import storage
 from reporting.models import AuditEntry, ExportRun
 from smplat.lib.access import Operator
+from smplat.lib.openapi import NDJSON, error
 
 
 class NoExportYetError(APIException):
@@ -24,12 +26,11 @@ class NoExportYetError(APIException):
     default_detail = "There is no successful export yet."
 
 
-class ArtifactView(APIView):
+class ArtifactView(FeedView):
     """Streams the object of a feed's last successful run."""
 
     permission_classes = (Operator,)
     required_permission = "reporting.export_data"
-    feed: Feed = FEEDS["quick_order"]
 
     def get(self, request: Request) -> HttpResponseBase:
         """Stream the object, or answer 503 while there is none."""
@@ -43,6 +44,22 @@ class ArtifactView(APIView):
         operator, action = cast(User, request.user), AuditEntry.Action.DOWNLOAD_OBJECT
         AuditEntry.objects.log(operator, action, run.feed, run=str(run.pk))
         return answer
+
+    def describe(self) -> Description:
+        """Describe the download of what the feed's job made."""
+        return extend_schema(
+            operation_id=f"download_{self.feed.key}_export",
+            tags=["Downloads"],
+            summary=f"Download the last export: {self.feed.label}",
+            responses={
+                (200, NDJSON): OpenApiResponse(
+                    FeedRow(self.feed), "The object of the last successful run, byte for byte."
+                ),
+                503: error("No run was successful so far.", "There is no successful export yet."),
+            },
+            # The API key opens these to nobody: they are pages of operators.
+            auth=[{"Session": []}],  # type: ignore[list-item]
+        )
 
 
 def lake_file(request: HttpRequest, token: str) -> HttpResponseBase:

@@ -1,6 +1,5 @@
-"""JSON in and out of the REST endpoints, and their query parameters."""
+"""JSON in and out of the REST endpoints."""
 
-import re
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -9,13 +8,9 @@ from django.conf import settings
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
-from rest_framework.request import Request
 
-from reporting.feeds import cursors
 from smplat.lib.errors import TooLargeError
 from telemetry.bodies import MAX_DEPTH, MAX_STRING, BodyError, parse, problem_of
-
-_DIGITS = re.compile(r"[0-9]{1,9}")
 
 
 class ObjectParser(BaseParser):
@@ -77,52 +72,3 @@ class JsonRenderer(BaseRenderer):
     ) -> bytes:
         """Return ``data`` as JSON."""
         return b"" if data is None else orjson.dumps(data)
-
-
-def limit_of(request: Request, maximum: int, default: int) -> int:
-    """The ``limit`` of the query, ``default`` when none is given.
-
-    Raises:
-        ValidationError: it is not a whole number from 1 to ``maximum``.
-    """
-    given = request.query_params.get("limit", str(default))
-    if not (_DIGITS.fullmatch(given) and 1 <= int(given) <= maximum):
-        raise ValidationError({"limit": [f"Must be a whole number from 1 to {maximum}."]})
-    return int(given)
-
-
-def is_ascending(request: Request) -> bool:
-    """Whether the ``order`` of the query is ``asc``; it is ``desc`` when none is given.
-
-    Raises:
-        ValidationError: it is neither.
-    """
-    given = request.query_params.get("order", "desc")
-    if given not in {"asc", "desc"}:
-        raise ValidationError({"order": ["Must be asc, oldest first, or desc, newest first."]})
-    return given == "asc"
-
-
-def cursor_of(request: Request) -> cursors.Cursor | None:
-    """The ``cursor`` of the query, None when none is given.
-
-    Raises:
-        ValidationError: it is not a cursor.
-    """
-    given = request.query_params.get("cursor")
-    try:
-        return None if given is None else cursors.parse(given)
-    except cursors.CursorError as error:
-        raise ValidationError({"cursor": [str(error)]}) from error
-
-
-def string_of(request: Request, name: str, maximum: int) -> str | None:
-    """The text ``name`` of the query, None when none is given.
-
-    Raises:
-        ValidationError: it is empty, longer than ``maximum`` characters, or holds a NUL character.
-    """
-    given = request.query_params.get(name)
-    if given is not None and ("\x00" in given or not 1 <= len(given) <= maximum):
-        raise ValidationError({name: [f"Must be a text of 1 to {maximum} characters, none of them NUL."]})
-    return given

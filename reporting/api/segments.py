@@ -1,8 +1,9 @@
-"""REST endpoints of onboarding segments: recording by the storefront, and the list."""
+"""REST endpoint of onboarding segments: recording by the storefront."""
 
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import BasePermission
@@ -10,14 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reporting.api import operations
-from reporting.api.parsing import JsonRenderer, ObjectParser, cursor_of, is_ascending, limit_of
-from reporting.feeds.cursors import Walk
+from reporting.api.answers import Recorded
+from reporting.api.parsing import JsonRenderer, ObjectParser
 from reporting.recording import segments
 from reporting.recording.requests import RECORDING, validated
-from smplat.lib.access import ApiKeyAuthentication, ApiKeyHolder, KeyOrOperator
-
-_MAX_ROWS, _DEFAULT_ROWS = 1_000, 250
+from smplat.lib.access import ApiKeyAuthentication, ApiKeyHolder
+from smplat.lib.openapi import error
 
 
 class KeyAlone(BasePermission):
@@ -36,7 +35,18 @@ class RecordingView(APIView):
     parser_classes = (ObjectParser,)
     renderer_classes = (JsonRenderer,)
 
-    @operations.recording()
+    @extend_schema(
+        operation_id="record_experiments",
+        tags=["Onboarding"],
+        summary="Record the pricing experiments of an order",
+        description="Writes an event for each distinct variant. Keys may be spelled in snake_case as well.",
+        parameters=[OpenApiParameter("order_id", UUID, OpenApiParameter.PATH, description="The order.")],
+        request=RECORDING,
+        responses={
+            202: Recorded,
+            404: error("The order has no such journey.", {"journeyId": ["unknown journey; leave it out."]}),
+        },
+    )
     def post(self, request: Request, order_id: str) -> Response:
         """Write an event for each distinct variant, and return the events' ids."""
         order = _order_id(order_id)
@@ -46,21 +56,6 @@ class RecordingView(APIView):
             raise NotFound({"journeyId": [f"{error}; leave it out where it is not known."]}) from error
         answer: dict[str, Any] = {"status": "accepted", "eventIds": [str(event_id) for event_id in event_ids]}
         return Response(answer, status=status.HTTP_202_ACCEPTED)
-
-
-class ExperimentEventsView(APIView):
-    """Lists the segments of all orders."""
-
-    permission_classes = (KeyOrOperator,)
-    renderer_classes = (JsonRenderer,)
-    required_permission = "reporting.view_pricingexperimentsegment"
-
-    @operations.experiment_events(_MAX_ROWS, _DEFAULT_ROWS)
-    def get(self, request: Request) -> Response:
-        """Return a page in wire shape, newest first unless the query says otherwise."""
-        limit = limit_of(request, maximum=_MAX_ROWS, default=_DEFAULT_ROWS)
-        page = Walk(segments.FEED, is_ascending(request)).page(limit, cursor_of(request))
-        return Response({"events": page.rows, "nextCursor": page.next_cursor})
 
 
 def _order_id(given: str) -> UUID:

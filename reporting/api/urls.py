@@ -1,16 +1,44 @@
-"""URLs of the versioned REST endpoints."""
+"""URLs of the REST endpoints."""
 
 from django.urls import path
 
-from reporting.api import conversions, followups, ingest, segments
-from reporting.api.feed_operations import ingestion, of_feed
-from reporting.feeds import FEEDS
+from reporting.api import automation, conversions, downloads, followups, ingest, segments, windows
+from reporting.api.feed_views import FeedListView
+from reporting.feeds import FEEDS, WINDOW_FEEDS
+
+app_name = "api"
 
 urlpatterns = [
     path("api/v1/orders/<str:order_id>/onboarding/pricing-experiments", segments.RecordingView.as_view()),
-    path("api/v1/reporting/onboarding/experiment-events", segments.ExperimentEventsView.as_view()),
     path("api/v1/reporting/onboarding/experiment-conversions", conversions.ConversionsView.as_view()),
-    path("api/v1/reporting/guardrails/followups", followups.FollowUpsView.as_view()),
-    path("api/v1/ingest/guardrail-followups", of_feed(ingest.IngestView, FEEDS["guardrail_followups"], post=ingestion)),
-    path("api/v1/ingest/onboarding-segments", of_feed(ingest.IngestView, FEEDS["onboarding_segments"], post=ingestion)),
+    path("api/v1/reporting/guardrails/followups", followups.FollowUpsView.as_view(), name="guardrail_followups"),
+    path("api/v1/fulfillment/providers/automation/status/history", automation.AutomationHistoryView.as_view()),
+    path("api/reporting/guardrail-workflow", windows.WorkflowSummaryView.as_view()),
+    path("lake/<str:token>", downloads.lake_file, name="lake-file"),
+    *(
+        path(f"api/v1/{feed.list_path}", FeedListView.as_view(feed=feed), name=feed.key)
+        for feed in FEEDS.values()
+        if feed.list_path
+    ),
+    *(
+        path(f"api/v1/ingest/{feed.folder}", ingest.IngestView.as_view(feed=feed), name=f"{feed.key}-ingestion")
+        for feed in FEEDS.values()
+        if feed.webhook_key
+    ),
+    *(
+        path(
+            f"api/telemetry/{feed.folder}/export",
+            windows.WindowExportView.as_view(feed=feed),
+            name=f"{feed.key}-window",
+        )
+        for feed in WINDOW_FEEDS
+    ),
+    *(
+        path(
+            f"api/reporting/{feed.folder}{'-' if feed.window else '/'}export",
+            downloads.ArtifactView.as_view(feed=feed),
+            name=f"{feed.key}-artifact",
+        )
+        for feed in FEEDS.values()
+    ),
 ]

@@ -217,7 +217,7 @@ def download_url(uri: str) -> str:
     if isinstance(source.storage, S3Storage):
         return str(source.storage.url(source.name, expire=int(settings.EXPORT_URL_EXPIRY.total_seconds())))
     token = signing.dumps(uri, salt=_TOKEN_SALT)
-    return f"{settings.PUBLIC_BASE_URL}{reverse('lake-file', args=[token])}"
+    return f"{settings.PUBLIC_BASE_URL}{reverse('api:lake-file', args=[token])}"
 
 
 def uri_of_token(token: str) -> str:

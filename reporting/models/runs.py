@@ -128,7 +128,7 @@ class ExportRun(models.Model):
 
     def get_absolute_url(self) -> str:
         """The run's page."""
-        return reverse("run", args=[self.pk])
+        return reverse("pages:run", args=[self.pk])
 
     @property
     def absolute_url(self) -> str:

@@ -12,10 +12,10 @@ from django.urls import reverse
 from reporting.feeds.shapes import Row
 from reporting.insights import conversions
 from reporting.pages.links import page_link
+from reporting.recording import segments
 from smplat.lib.query_timeout import QueryTimeoutError, query_timeout
 
 SHOWN_EXPERIMENTS = 10
-MAX_CURSOR_LENGTH = 200
 #: After an upgrade the first totals take their time; no page waits for them for longer than this.
 _TIMEOUT = timedelta(seconds=3)
 
@@ -36,7 +36,7 @@ class ConversionView:
     def href(self) -> str:
         """The address of the slice, for people outside of the page."""
         query = f"?{urlencode({'conversionCursor': self.cursor})}" if self.cursor is not None else ""
-        return f"{settings.PUBLIC_BASE_URL}{reverse('reports')}{query}#conversions"
+        return f"{settings.PUBLIC_BASE_URL}{reverse('pages:reports')}{query}#conversions"
 
     def as_wire(self) -> Row:
         """What a follow-up that is recorded on the page carries of it."""
@@ -46,11 +46,10 @@ class ConversionView:
 def view_of(request: HttpRequest) -> ConversionView:
     """The slice that ``?conversionCursor=`` pins."""
     given = request.GET.get("conversionCursor")
-    if given is None or (given and len(given) <= MAX_CURSOR_LENGTH and "\x00" not in given):
+    if given is None or segments.SLUG.accepts(given):
         return ConversionView(given)
-    return ConversionView(
-        None, f"conversionCursor is a slug of 1 to {MAX_CURSOR_LENGTH} characters; this is the live slice."
-    )
+    max_length = segments.SLUG.max_length
+    return ConversionView(None, f"conversionCursor is a slug of 1 to {max_length} characters; this is the live slice.")
 
 
 def section(request: HttpRequest) -> dict[str, Any]:

@@ -75,16 +75,16 @@ def position_of(text: str) -> str:
     return text
 
 
-def cursor_of(text: str) -> str:
-    """The mark of a row by time.
+def cursor_of(text: str, parameter: str = "before") -> cursors.Cursor:
+    """The place of a row by time, whose text is its mark.
 
     Raises:
-        ParameterError: ``text`` is no cursor.
+        ParameterError: ``text``, which stands in ``parameter``, is no cursor.
     """
     try:
-        return str(cursors.parse(text))
+        return cursors.parse(text)
     except cursors.CursorError as error:
-        raise ParameterError(f"before: {error}") from error
+        raise ParameterError(f"{parameter}: {error}") from error
 
 
 def batch_size(query: QueryDict) -> int:
@@ -119,12 +119,12 @@ def onboarding_csv(request: HttpRequest) -> HttpResponseBase:
 
 
 def _answer(
-    request: HttpRequest, listing: Listing, mark_of: Callable[[str], str], filters: dict[str, str]
+    request: HttpRequest, listing: Listing, mark_of: Callable[[str], object], filters: dict[str, str]
 ) -> HttpResponseBase:
     """The file, once its download is in the audit log."""
     try:
         rows = _rows(request.GET)
-        before = mark_of(request.GET["before"]) if request.GET.get("before") else None
+        before = str(mark_of(request.GET["before"])) if request.GET.get("before") else None
         with_bom = _with_bom(request.GET)
     except ParameterError as error:
         return _refusal(request, str(error))

@@ -10,12 +10,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from reporting.alerts import digests
-from reporting.feeds.cursors import CursorError, Page, Walk, parse
+from reporting.feeds.cursors import Page
 from reporting.feeds.shapes import Row
 from reporting.insights import automation
 from reporting.insights.automation import Alert
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
 from reporting.pages.conversions import view_of
+from reporting.pages.csv_files import ParameterError, cursor_of
 from reporting.pages.followup_form import FollowUpForm
 from reporting.pages.frame import FOLLOW_UP, user_of
 from reporting.pages.links import page_link
@@ -23,7 +24,6 @@ from reporting.recording import followups
 
 SHOWN_FOLLOW_UPS = 15
 SHOWN_ALERTS = 10
-MAX_PROVIDER_ID_LENGTH = 200
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
@@ -75,21 +75,20 @@ def record(request: HttpRequest) -> FollowUpForm | Row:
 
 
 def _provider_id(request: HttpRequest, problems: list[str]) -> str | None:
-    given = request.GET.get("providerId", "")
-    if len(given) > MAX_PROVIDER_ID_LENGTH or "\x00" in given:
-        problems.append(f"providerId is a text of at most {MAX_PROVIDER_ID_LENGTH} characters.")
+    given = request.GET.get("providerId") or None
+    if given is not None and not followups.PROVIDER.accepts(given):
+        problems.append(f"providerId is a text of at most {followups.PROVIDER.max_length} characters.")
         return None
-    return given or None
+    return given
 
 
 def _walk(request: HttpRequest, parameter: str, provider_id: str | None, problems: list[str]) -> Page:
     cursor, given = None, request.GET.get(parameter)
     try:
-        cursor = parse(given) if given else None
-    except CursorError as error:
-        problems.append(f"{parameter}: {error}")
-    within = None if provider_id is None else ("provider_id", provider_id)
-    return Walk(followups.FEED, within=within).page(SHOWN_FOLLOW_UPS, cursor)
+        cursor = cursor_of(given, parameter) if given else None
+    except ParameterError as error:
+        problems.append(str(error))
+    return followups.PROVIDER.walk(provider_id).page(SHOWN_FOLLOW_UPS, cursor)
 
 
 def _more(request: HttpRequest, parameter: str, page: Page) -> str | None:

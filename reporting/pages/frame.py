@@ -1,16 +1,14 @@
 """What every operator page stands on: who may enter, what surrounds it."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.templatetags.static import static
-from django.views.decorators.cache import never_cache
 
 from reporting.feeds import FEEDS, Feed
 
@@ -62,18 +60,9 @@ def may_view_audit(request: HttpRequest) -> bool:
 
 def operator_page(permission: str) -> Callable[[View], View]:
     """Let in signed-in staff who hold ``permission``; send strangers to the sign-in, answer others with a 403."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not user_of(request).has_perm(permission):
-                raise PermissionDenied
-            return view(request, *args, **kwargs)
-
-        # Django's admin_view decides who is staff, and sends everyone else to the admin's sign-in.
-        return cast(View, admin.site.admin_view(never_cache(guarded)))
-
-    return decorate
+    require_permission = permission_required(permission, raise_exception=True)
+    # Django's admin_view decides who is staff, sends everyone else to the admin's sign-in, and lets nobody cache.
+    return lambda view: admin.site.admin_view(require_permission(view))
 
 
 def user_of(request: HttpRequest) -> User:

@@ -48,7 +48,7 @@ def onboarding(request: HttpRequest) -> HttpResponse:
 def _assignments(request: HttpRequest, form: SegmentFilter, problems: list[str]) -> dict[str, Any]:
     try:
         size = batch_size(request.GET)
-        before = cursor_of(request.GET["before"]) if request.GET.get("before") else None
+        before = str(cursor_of(request.GET["before"])) if request.GET.get("before") else None
     except ParameterError as error:
         problems.append(str(error))
         return {}
@@ -62,7 +62,7 @@ def _assignments(request: HttpRequest, form: SegmentFilter, problems: list[str])
         "shown": shown,
         "given": form.given(),
         "older": page_link(request, "assignments", before=older) if older else None,
-        "csv": controls(request, reverse("onboarding-csv"), "assignments", batch, form.given()),
+        "csv": controls(request, reverse("pages:onboarding-csv"), "assignments", batch, form.given()),
     }
 
 

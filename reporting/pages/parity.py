@@ -63,7 +63,7 @@ def repair(request: HttpRequest, feed_key: str) -> HttpResponse:
     else:
         text = f"{feed.label}: the repair is queued. The load and the next check follow it, and show here."
         messages.success(request, text)
-    return redirect(f"{reverse('reports')}#warehouse")
+    return redirect(f"{reverse('pages:reports')}#warehouse")
 
 
 def _feeds(figures: dict[str, Any]) -> list[dict[str, Any]]:

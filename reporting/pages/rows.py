@@ -29,7 +29,7 @@ def section(request: HttpRequest) -> dict[str, Any]:
     names = [column.name for column in feed.columns]
     shown = list(listing.rows(before).values(*names, "position")[:SHOWN_ROWS])
     batch = Batch.of(marks(listing, before, size + 1), size, before)
-    csv = controls(request, reverse("feed-csv", args=[feed.key]), "rows", batch, {})
+    csv = controls(request, reverse("pages:feed-csv", args=[feed.key]), "rows", batch, {})
     older = shown[-1]["position"] if batch.rows > len(shown) else None
     tabs = [(tab, page_link(request, "rows", rows=tab.key, before=None)) for tab in FEEDS.values()]
     return {

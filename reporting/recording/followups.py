@@ -11,6 +11,7 @@ from psycopg import sql
 from reporting.accounting import ledger
 from reporting.alerts import digests
 from reporting.feeds import FEEDS
+from reporting.feeds.filters import ColumnFilter
 from reporting.feeds.shapes import Row, wire
 from reporting.models import AuditEntry, GuardrailFollowUp, ProviderGuardrailStatus
 from reporting.recording import idempotency
@@ -19,6 +20,8 @@ from smplat.lib.times import iso
 from telemetry.models import IntakeTally
 
 FEED = FEEDS["guardrail_followups"]
+#: Keeps a list of follow-ups to those of one provider.
+PROVIDER = ColumnFilter(FEED, "provider_id")
 _FROM_THE_SERVER = frozenset({FEED.key_column, FEED.time_column})
 #: The columns that a request fills.
 GIVEN_COLUMNS = tuple(column for column in FEED.columns if column.name not in _FROM_THE_SERVER)

@@ -128,7 +128,12 @@ class Experiment(WireObject):
 class Recording(WireObject):
     """The body that reports the experiments of an order."""
 
-    experiments = serializers.ListField(child=Experiment(), allow_empty=False, max_length=MAX_EXPERIMENTS)
+    experiments = serializers.ListField(
+        child=Experiment(),
+        min_length=1,
+        max_length=MAX_EXPERIMENTS,
+        error_messages={"min_length": "This list may not be empty."},
+    )
     orderNumber = StringField(max_length=100, allow_null=True, allow_blank=True, default=None, source="order_number")
     journeyId = StrictUUIDField(allow_null=True, default=None, source="journey_id")
 

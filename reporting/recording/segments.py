@@ -1,16 +1,20 @@
 """Recording of pricing-experiment assignments: the only place that writes journeys, their events and their mirror."""
 
+from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from reporting.accounting import ledger
 from reporting.feeds import FEEDS
-from reporting.feeds.fence import write_time
-from reporting.models import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
+from reporting.feeds.filters import ColumnFilter
+from reporting.feeds.shapes import Row
+from reporting.models import OnboardingJourney, OnboardingJourneyEvent
+from reporting.recording import rows
 
 FEED = FEEDS["onboarding_segments"]
+#: The experiment at which a list of them goes on.
+SLUG = ColumnFilter(FEED, "slug")
 #: What the server itself knows of a row, or takes from around the experiment.
 _FROM_THE_SERVER = frozenset({"event_id", "journey_id", "order_id", "order_number", "recorded_at"})
 #: The columns that an experiment of a request fills.
@@ -49,9 +53,12 @@ def record(
     distinct: dict[tuple[str, str], Experiment] = {}
     for experiment in experiments:
         distinct.setdefault((experiment["slug"], experiment["variant_key"]), experiment)
-    event_ids = _write(journey, list(distinct.values()))
-    repeated = len(experiments) - len(distinct)
-    ledger.note(PricingExperimentSegment, received=len(experiments), accepted=len(event_ids), duplicates=repeated)
+    event_ids = [uuid4() for _ in distinct]
+
+    def make(recorded_at: datetime) -> list[Row]:
+        return _write_events(journey, recorded_at, dict(zip(event_ids, distinct.values(), strict=True)))
+
+    rows.insert(FEED, make, repeated=len(experiments) - len(distinct))
     return event_ids
 
 
@@ -63,28 +70,18 @@ def _known_journey(order_id: UUID, journey_id: UUID) -> OnboardingJourney:
         raise UnknownJourneyError(f"unknown journey {journey_id} of order {order_id}") from error
 
 
-def _write(journey: OnboardingJourney, experiments: list[Experiment]) -> list[UUID]:
-    recorded_at = write_time(PricingExperimentSegment)
-    events = [
+def _write_events(journey: OnboardingJourney, recorded_at: datetime, experiments: dict[UUID, Experiment]) -> list[Row]:
+    """Write the journey's events, and return the rows that mirror them."""
+    OnboardingJourneyEvent.objects.bulk_create(
         OnboardingJourneyEvent(
+            id=event_id,
             journey=journey,
             order_id=journey.order_id,
             event_type=OnboardingJourneyEvent.PRICING_EXPERIMENT_SEGMENT,
             metadata={column.wire[0]: experiment[column.name] for column in EXPERIMENT_COLUMNS},
             occurred_at=recorded_at,
         )
-        for experiment in experiments
-    ]
-    OnboardingJourneyEvent.objects.bulk_create(events)
-    PricingExperimentSegment.objects.bulk_create(
-        PricingExperimentSegment(
-            event_id=event.pk,
-            journey_id=journey.pk,
-            order_id=journey.order_id,
-            order_number=journey.order_number,
-            recorded_at=recorded_at,
-            **experiment,
-        )
-        for event, experiment in zip(events, experiments, strict=True)
+        for event_id, experiment in experiments.items()
     )
-    return [event.pk for event in events]
+    order = {"journey_id": journey.pk, "order_id": journey.order_id, "order_number": journey.order_number}
+    return [{"event_id": event_id, **order, **experiment} for event_id, experiment in experiments.items()]

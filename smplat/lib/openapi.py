@@ -1,38 +1,35 @@
-"""What the OpenAPI document says alike of every endpoint: who may call it, and how it answers errors.
+"""What the OpenAPI document says alike of every endpoint: who may call it, how it answers errors, what examples hold.
 
-The parts of a document are plain JSON objects. Those that have a name become components.
+drf-spectacular derives the rest from serializers and from ``extend_schema``.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent, build_examples_list, force_instance, get_doc
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from smplat.lib.examples import example_of
 
 Schema = dict[str, Any]
-#: Decorates a method of a view with its description.
-Description = Callable[[Any], Any]
 
 NDJSON = "application/x-ndjson"
+# PostgreSQL's text and jsonb hold every character but this one.
+NO_NUL = r"^[^\x00]*$"
+TIME: Schema = {"type": "string", "format": "date-time"}
 _components: dict[str, Schema] = {}
 
 
 def component(name: str, schema: Schema) -> Schema:
-    """Give ``schema`` a name in the document, and return the reference to it."""
+    """Give ``schema`` a name in the document, and return the reference to it; for what no serializer can say."""
     _components[name] = schema
     return {"$ref": f"#/components/schemas/{name}"}
-
-
-def complete(result: Schema, **_: Any) -> Schema:
-    """Put the named schemas into the document, and say that every body is required; a hook of drf-spectacular."""
-    schemas = {**result["components"].get("schemas", {}), **_components}
-    result["components"]["schemas"] = dict(sorted(schemas.items()))
-    for path in result["paths"].values():
-        for operation in path.values():
-            if "requestBody" in operation:
-                operation["requestBody"]["required"] = True
-    return result
 
 
 def objects(properties: dict[str, Schema], required: list[str] | None = None, **more: Any) -> Schema:
@@ -42,17 +39,16 @@ def objects(properties: dict[str, Schema], required: list[str] | None = None, **
     return {"type": "object", **{name: value for name, value in given.items() if value}, **more}
 
 
-def open_objects(properties: dict[str, Schema], required: list[str], others: Schema) -> Schema:
-    """The schema of an object that may hold ``others`` beside ``properties``, under names of a limited length."""
-    return objects(properties, required, additionalProperties=others, propertyNames=string_schema(200))
+def others_allowed(others: Schema) -> Schema:
+    """What lets an object hold ``others`` beside its properties, under names of a limited length."""
+    return {"additionalProperties": others, "propertyNames": string_schema(200)}
 
 
 def nullable(schema: Schema) -> Schema:
     """``schema``, or null."""
-    if "$ref" in schema or "anyOf" in schema:
+    if "type" not in schema:
         return {"anyOf": [*schema.get("anyOf", [schema]), {"type": "null"}]}
-    widened = {**schema, "type": [schema["type"], "null"]}
-    return {**widened, "enum": [*schema["enum"], None]} if "enum" in schema else widened
+    return {**schema, "type": [schema["type"], "null"]}
 
 
 def string_schema(max_length: int | None = None, min_length: int = 0, **more: Any) -> Schema:
@@ -62,9 +58,10 @@ def string_schema(max_length: int | None = None, min_length: int = 0, **more: An
     return {"type": "string", **given, "pattern": NO_NUL, **more}
 
 
-# PostgreSQL's text and jsonb hold every character but this one.
-NO_NUL = r"^[^\x00]*$"
-TIME: Schema = {"type": "string", "format": "date-time"}
+def lines_of(schema: Schema) -> Schema:
+    """The schema of NDJSON."""
+    description = "One row a line; `contentSchema` is that of each."
+    return {"type": "string", "contentMediaType": NDJSON, "contentSchema": schema, "description": description}
 
 
 def _json(name: str, max_text: int | None, description: str) -> Schema:
@@ -76,7 +73,7 @@ def _json(name: str, max_text: int | None, description: str) -> Schema:
         {"type": "number", "exclusiveMinimum": -(2**63), "exclusiveMaximum": 2**63},
         string_schema(max_text),
         {"type": "array", "items": itself},
-        open_objects({}, [], itself),
+        {"type": "object", **others_allowed(itself)},
     ]
     return component(name, {"description": description, "anyOf": values})
 
@@ -85,7 +82,7 @@ def _json(name: str, max_text: int | None, description: str) -> Schema:
 STORABLE = _json("Storable", 10_000, "JSON with numbers within 64 bits and without NUL, at most 32 levels deep.")
 #: What is not read, but parsed.
 IGNORED = _json("Ignored", None, "JSON that is not read; texts may be longer than those of `Storable`.")
-ERROR = component(
+_ERROR = component(
     "Error",
     {
         "description": "What was wrong: `detail`, or the names of fields, each with what is allowed.",
@@ -98,40 +95,126 @@ ERROR = component(
 )
 
 
-def body(schema: Schema, *examples: Any) -> OpenApiRequest:
-    """A request's body with examples of it."""
-    return OpenApiRequest(schema, examples=_examples(examples))
+def example(value: Any, number: int = 1) -> OpenApiExample:
+    """An example of a body or of a parameter."""
+    return OpenApiExample(f"Example {number}", value)
 
 
-def answer(schema: Schema, description: str, *examples: Any) -> OpenApiResponse:
-    """A response with examples of it."""
-    return OpenApiResponse(schema, description, _examples(examples))
+def header(name: str, schema: Schema, description: str, value: Any, required: bool = True) -> OpenApiParameter:
+    """A header of requests, with an example of it."""
+    given: Any = {"location": OpenApiParameter.HEADER, "description": description, "examples": [example(value)]}
+    return OpenApiParameter(name, schema, required=required, **given)
 
 
-def error(description: str, example: Schema) -> OpenApiResponse:
-    """A response that says what was wrong."""
-    return answer(ERROR, description, example)
+def error(description: str, value: Schema | str) -> OpenApiResponse:
+    """A response that says what was wrong: the names of fields, or a sentence; with an example of it."""
+    return OpenApiResponse(_ERROR, description, [example({"detail": value} if isinstance(value, str) else value)])
 
 
-def _examples(values: tuple[Any, ...]) -> list[OpenApiExample]:
-    return [OpenApiExample(f"Example {number}", value) for number, value in enumerate(values, 1)]
-
-
-UNAUTHORIZED = error("No credentials, or wrong ones.", {"detail": "Authentication credentials were not provided."})
-FORBIDDEN = error(
-    "The operator lacks the permission.", {"detail": "You do not have permission to perform this action."}
-)
-AWAY = error(
+UNSUPPORTED = error("The body's content type is not one of these.", 'Unsupported media type "text/csv" in request.')
+_UNAUTHORIZED = error("No credentials, or wrong ones.", "Authentication credentials were not provided.")
+_FORBIDDEN = error("The operator lacks the permission.", "You do not have permission to perform this action.")
+_TOO_LARGE = error("The body is too large.", "The body is larger than 1048576 bytes.")
+_AWAY = error(
     "The database is away; try again after `Retry-After` seconds.",
-    {"detail": "The database cannot be reached at the moment. Nothing was stored; please try again."},
+    "The database cannot be reached at the moment. Nothing was stored; please try again.",
 )
-UNSUPPORTED = error(
-    "The body's content type is not one of these.", {"detail": 'Unsupported media type "text/csv" in request.'}
-)
-TOO_LARGE = error("The body is too large.", {"detail": "The body is larger than 1048576 bytes."})
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class Inspector(AutoSchema):
+    """drf-spectacular's, which also knows the errors that every endpoint may answer, and makes up examples."""
+
+    def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Any:
+        """Describe a method of the view, with what its description refers to by name."""
+        for name, schema in _components.items():
+            registry.register_on_missing(ResolvedComponent(name, ResolvedComponent.SCHEMA, schema, object=name))
+        return super().get_operation(path, path_regex, path_prefix, method, registry)
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """The name of a serializer's component, which one that is made for a feed says itself."""
+        return getattr(serializer, "component_name", None) or super().get_serializer_name(serializer, direction)
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        content = super()._get_request_body(direction)
+        return content and {**content, "required": True}
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies = super()._get_response_bodies(direction)
+        for code, response in self._common_errors():
+            if code not in bodies:
+                bodies[code] = self._get_response_for_code(response, code, direction=direction)
+        return dict(sorted(bodies.items()))
+
+    def _get_response_for_code(
+        self, serializer: Any, status_code: str, media_types: Any = None, direction: Any = "response"
+    ) -> Any:
+        """Describe one answer: by the serializer's own words, and each line of NDJSON as the serializer does."""
+        if media_types == (NDJSON,):
+            row = serializer.response
+            line = json.dumps(example_of(row), separators=(",", ":"))
+            schema = lines_of(self.resolve_serializer(row, direction).ref)
+            serializer = OpenApiResponse(schema, serializer.description, [example(f"{line}\n")])
+        elif not isinstance(serializer, OpenApiResponse):
+            serializer = force_instance(serializer)
+            serializer = OpenApiResponse(serializer, get_doc(type(serializer)))
+        return super()._get_response_for_code(serializer, status_code, media_types, direction)
+
+    def _common_errors(self) -> Iterator[tuple[str, OpenApiResponse]]:
+        for query in self.get_override_parameters():
+            if isinstance(query, serializers.Serializer):
+                name, field = next(iter(query.fields.items()))
+                yield "400", error("A bad parameter.", {name: [str(field.error_messages["invalid"])]})
+        schemes = {name for requirement in self.get_auth() for name in requirement}
+        if schemes:
+            yield "401", _UNAUTHORIZED
+        if SessionScheme.name in schemes:
+            yield "403", _FORBIDDEN
+        if self.method == "POST":
+            yield from self._body_errors()
+        yield "503", _AWAY
+
+    def _body_errors(self) -> Iterator[tuple[str, OpenApiResponse]]:
+        yield "413", _TOO_LARGE
+        request = self.get_request_serializer()
+        if isinstance(request, serializers.Serializer):
+            missing = next(name for name, field in request.fields.items() if field.required)
+            yield "400", error("A bad body.", {missing: ["This field is required."]})
+            yield "415", UNSUPPORTED
+
+    def _get_examples(self, serializer: Any, *args: Any, **kwargs: Any) -> Any:
+        given = super()._get_examples(serializer, *args, **kwargs)
+        if given or not isinstance(serializer, serializers.BaseSerializer):
+            return given
+        return build_examples_list([example(example_of(serializer))])
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        # A mark for the hook of drf-spectacular that names enumerations, which stay where they are here.
+        schema.pop("x-spec-enum-id", None)
+        return schema
+
+    def _insert_field_validators(self, field: Any, schema: Schema) -> None:
+        # An extension has said everything. drf-spectacular would offer a blank text as one of two that both match it.
+        if OpenApiSerializerFieldExtension.get_match(field) is None:
+            super()._insert_field_validators(field, schema)
+
+
+class Generator(SchemaGenerator):
+    """drf-spectacular's, for views as well of which one class serves several feeds, by ``as_view(feed=…)``.
+
+    Such a view has a method ``describe`` that returns the ``extend_schema`` of its feed.
+    """
+
+    def create_view(self, callback: Any, method: str, request: Any = None) -> Any:
+        """The view of a route, with its own description."""
+        view = super().create_view(callback, method, request)
+        if hasattr(view, "describe"):
+            # What the decorator does to a function is all that is wanted of it.
+            view.schema = view.describe()(lambda: None).kwargs["schema"]()
+        return view
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     """The API key of the storefront and of scripts."""
 
     target_class = "smplat.lib.access.ApiKeyAuthentication"
@@ -143,7 +226,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": description}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class SessionScheme(OpenApiAuthenticationExtension):
     """The session of a signed-in operator."""
 
     target_class = "rest_framework.authentication.SessionAuthentication"

@@ -44,6 +44,7 @@ from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 from reporting.models.credits import ProviderCredit
+from reporting.recording.rows import insert
 
 warehouse = Path(sys.argv[1]) / "warehouse.duckdb"
 here = {"SERVER_NAME": "localhost"}
@@ -59,8 +60,8 @@ found = {
     "refused": post("", {**event, "step": "x" * 65}).json(),
     "not taken": post("/checkout", {"id": "1", "name": "other"}).status_code,
 }
-ProviderCredit.objects.create(provider_id="provider-viralhub", reason="late")
-ProviderCredit.objects.bulk_create([ProviderCredit(provider_id="provider-viralhub")])
+for reason in ("late", None):
+    insert(FEEDS["provider_credit"], lambda at: [{"provider_id": "provider-viralhub", "reason": reason}])
 found["positions"] = sorted(ProviderCredit.objects.values_list("position", flat=True))
 for name in ("checkout_abandonment", "provider_credit"):
     run = runs.perform(runs.request_run(FEEDS[name], ExportRun.Trigger.COMMAND))

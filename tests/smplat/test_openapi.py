@@ -17,12 +17,13 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from rest_framework.views import APIView
 
-from reporting.api import examples
+from reporting.api.answers import FeedRow
 from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import automation
 from reporting.models import ExportRun
 from reporting.recording import followups, segments
+from smplat.lib.examples import example_of
 from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.factories import quick_order_event, workflow_event
@@ -130,7 +131,7 @@ class TestDocument:
     def test_the_example_of_a_row_keeps_to_its_schema(self, document, key):
         schema = {"$ref": f"#/components/schemas/{FEEDS[key].model.partition('.')[2]}"}
 
-        assert problems(document, schema, examples.ROWS[key]) == []
+        assert problems(document, schema, example_of(FeedRow(FEEDS[key]))) == []
 
     def test_whoever_must_sign_in_is_told_of_the_401(self, document):
         closed = [operation for _, _, operation in operations(document) if operation.get("security")]

@@ -1,0 +1,26 @@
+"""URLs of the operator pages."""
+
+from django.urls import path
+
+from reporting.pages import cards, csv_files, onboarding, parity, reports, rows, run_history, runs
+
+app_name = "pages"
+
+urlpatterns = [
+    path("reports", reports.reports, name="reports"),
+    path("reports/cards", cards.cards_fragment, name="cards"),
+    path("onboarding", onboarding.onboarding, name="onboarding"),
+    path("onboarding/funnel", onboarding.funnel_fragment, name="onboarding-funnel"),
+    path("onboarding/csv", csv_files.onboarding_csv, name="onboarding-csv"),
+    path("onboarding/orders/<uuid:order_id>", onboarding.journey, name="journey"),
+    path("reports/runs/", run_history.runs, name="runs"),
+    path("reports/runs/<uuid:run_id>", runs.run_page, name="run"),
+    path("reports/runs/<uuid:run_id>/progress", runs.progress, name="run-progress"),
+    path("reports/runs/<uuid:run_id>/receipt", runs.receipt, name="run-receipt"),
+    path("reports/runs/<uuid:run_id>/retry", runs.retry, name="run-retry"),
+    path("reports/runs/<uuid:run_id>/download", runs.download, name="run-download"),
+    path("reports/feeds/<str:feed_key>/start", runs.start, name="start-run"),
+    path("reports/feeds/<str:feed_key>/repair", parity.repair, name="repair-warehouse"),
+    path("reports/feeds/<str:feed_key>/csv", csv_files.feed_csv, name="feed-csv"),
+    path("reports/feeds/<str:feed_key>/records/<uuid:key>", rows.row_page, name="row"),
+]
