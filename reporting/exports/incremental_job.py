@@ -12,14 +12,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from reporting.checkpoints.moves import move
-from reporting.checkpoints.stores import CheckpointError, DatabaseStore, LakeStore, Point, starting_point
-from reporting.exports import delivery
+from reporting.checkpoints.stores import CheckpointError, DatabaseStore, LakeStore, NoStore, Point, starting_point
 from reporting.exports.claims import NothingToExportError
-from reporting.exports.delivery import Progress, Scope
+from reporting.exports.delivery import Progress, deliver
 from reporting.exports.progress import Meter
 from reporting.exports.sinks import Limits, Sink, SinkError
 from reporting.exports.sinks.lake import LakeSink
 from reporting.exports.sinks.webhook import WebhookSink
+from reporting.exports.sources import Scope
+from reporting.exports.sources.database import DatabaseSource, rows_in_scope
 from reporting.feeds import Feed
 from reporting.feeds.lines import Line
 from reporting.lake import storage
@@ -75,13 +76,12 @@ def export(run: ExportRun) -> None:
     if note:
         run.log(note)
     sink = WebhookAndLake(_webhook(feed), LakeSink(feed, settings.LAKE_URI, run.pk, _SHAPE))
-    progress = Progress()
     try:
-        last, failure = _deliver(run, point, sink, progress)
-        reached = _keep(run, last, sink, progress)
-    except NothingToExportError:
-        _refresh(run, mirror, database)
-        raise
+        progress, failure = _deliver(run, point, sink)
+        if progress.point is None:
+            _refresh(run, mirror, database)
+            raise NothingToExportError
+        reached = _keep(run, progress, progress.point, sink)
     finally:
         sink.abort()
     _end(run, reached, failure)
@@ -93,36 +93,28 @@ def _webhook(feed: Feed) -> WebhookSink | None:
     return WebhookSink(feed, url, feed.webhook_setting, settings.ANALYTICS_WEBHOOK_SECRETS) if url else None
 
 
-def _deliver(run: ExportRun, point: Point | None, sink: Sink, progress: Progress) -> tuple[Line, SinkError | None]:
-    """Deliver part after part; return where the last whole part ends, and what stopped the delivery, if anything."""
-    scope = Scope(run.definition, _SHAPE)
-    whole = delivery.start_of(scope, point)
-    run.log(f"Reads positions {whole.after + 1} to {whole.until}.")
-    meter = Meter(run, whole.count())
-    reached: Line | None = None
-
-    def tell(progress: Progress) -> None:
-        meter.note(progress.rows)
-
+def _deliver(run: ExportRun, point: Point | None, sink: Sink) -> tuple[Progress, SinkError | None]:
+    """Deliver part after part; return how far that went, and what stopped it, if anything."""
+    rows = rows_in_scope(Scope(run.definition), point)
+    run.log(f"Reads positions {rows.after + 1} to {rows.until}.")
+    meter, progress = Meter(run, rows.count()), Progress()
     try:
-        for part in delivery.parts(whole, scope, sink):
-            reached = delivery.deliver_part(part, scope, sink, progress, tell) or reached
+        # The checkpoint moves with the end of the run alone.
+        deliver(DatabaseSource(rows, _SHAPE), NoStore(), sink, progress, lambda now: meter.note(now.rows))
     except SinkError as failure:
-        if reached is None:
+        if progress.point is None:
             raise
-        return reached, failure
-    if reached is None:
-        raise NothingToExportError
-    return reached, None
+        return progress, failure
+    return progress, None
 
 
-def _keep(run: ExportRun, last: Line, sink: Sink, progress: Progress) -> Point:
+def _keep(run: ExportRun, progress: Progress, last: Point, sink: Sink) -> Point:
     """Put the confirmed rows into the lake and return the checkpoint behind them."""
     run.log(f"Delivered {progress.rows} rows, up to position {last.position}.")
     run.object_uri, manifest = sink.commit()
     run.rows, run.bytes = progress.rows, progress.bytes
     run.log(f"Wrote {run.bytes} bytes to {run.object_uri}, and the manifest {manifest}.")
-    return Point(run.feed, last.time, last.position, progress.rows, iso(timezone.now()))
+    return replace(last, rows=progress.rows, updated_at=iso(timezone.now()))
 
 
 def _end(run: ExportRun, reached: Point, failure: SinkError | None) -> None:

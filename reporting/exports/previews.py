@@ -1,12 +1,10 @@
 """What a run would export if it started now, found with bounded work."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
+from reporting.exports.sources.database import rows_of_job
 from reporting.feeds import Feed
-from reporting.feeds.fence import fence
-from reporting.feeds.lines import RowRange
-from reporting.feeds.shapes import model_of
 from reporting.models import Checkpoint
 
 #: Rows are counted one by one up to here; what lies beyond is estimated from these.
@@ -40,7 +38,8 @@ def preview(feed: Feed) -> Preview:
     Raises:
         reporting.feeds.fence.FenceTimeoutError: writers of the table are under way; the message names them.
     """
-    whole = _pending(feed)
+    checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
+    whole = rows_of_job(feed, checkpoint.position if checkpoint else 0, TIMEOUT)
     counted = whole.first(MAX_COUNTED)
     size = counted.size("wire")
     if counted.until >= whole.until or size.last_position is None:
@@ -48,14 +47,3 @@ def preview(feed: Feed) -> Preview:
     # Positions are not dense: an event that came twice took two. The rows counted tell how dense they are.
     scale = (whole.until - whole.after) / (size.last_position - whole.after)
     return Preview(round(size.rows * scale), round(size.bytes * scale), False, whole.after, whole.until)
-
-
-def _pending(feed: Feed) -> RowRange:
-    model = model_of(feed)
-    checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
-    after, until = checkpoint.position if checkpoint else 0, fence(model, TIMEOUT)
-    whole = RowRange(feed, after, until)
-    if feed.window is not None:
-        first = model.objects.for_object(feed.window, after, until).values_list("position", flat=True).first()
-        whole = replace(whole, after=first - 1 if first is not None else until)
-    return whole

@@ -1,19 +1,20 @@
 """Rows of a feed as JSON lines: a slice between two positions, written by PostgreSQL and streamed by COPY.
 
 The rows of a slice come in the order of the REST list, oldest first and ties by key, so that an export by position and
-one over HTTP give the same file.
+one over HTTP give the same file; or in the order of their positions, as the objects of a window have them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
+import orjson
 from django.db import connection
 from psycopg import sql
 
 from reporting.feeds import Feed
-from reporting.feeds.shapes import model_of
+from reporting.feeds.shapes import Row, model_of
 from reporting.feeds.sql import row_json, time_text
 
 
@@ -33,6 +34,16 @@ class Line(NamedTuple):
     time: str
     key: str
     json: bytes
+
+
+def warehouse_line(feed: Feed, row: Row) -> Line:
+    """A row of ``feed`` in warehouse shape as a line, without its position."""
+    return Line(0, row[feed.time_column], row[feed.key_column], orjson.dumps(row))
+
+
+def ndjson(lines: Iterable[Line]) -> bytes:
+    """Lines as NDJSON."""
+    return b"".join([part for line in lines for part in (line.json, b"\n")])
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,14 @@ class RowRange:
         last = _one(position)
         return self if last is None else replace(self, until=last)
 
+    def parts(self, rows: int) -> Iterator["RowRange"]:
+        """The slice in parts of at most ``rows`` rows; the last part may be empty."""
+        rest = self
+        while (part := rest.first(rows)).until < rest.until:
+            yield part
+            rest = replace(rest, after=part.until)
+        yield rest
+
     def count(self) -> int:
         """How many rows the slice holds."""
         return _one(self._select(sql.SQL("count(*)"))) or 0
@@ -87,16 +106,21 @@ class RowRange:
             cursor.execute(self._select(figures))
             return Size(*cursor.fetchone())
 
-    def lines(self, shape: str) -> Iterator[Line]:
-        """Stream the rows of the slice in ``shape``, ``wire`` or ``warehouse``.
+    def lines(self, shape: str, *, by_position: bool = False) -> Iterator[Line]:
+        """Stream the rows of the slice.
 
         The database session is taken until the last line was read.
+
+        Args:
+            shape: ``wire`` or ``warehouse``.
+            by_position: whether they come in the order of their positions, rather than in that of their time and key.
         """
         columns = sql.SQL("position, {}, {}::text, {}").format(
             time_text(self.feed), sql.Identifier(self.feed.key_column), row_json(self.feed, shape)
         )
-        query = sql.SQL("COPY ({} ORDER BY {}, {}) TO STDOUT").format(
-            self._select(columns), sql.Identifier(self.feed.time_column), sql.Identifier(self.feed.key_column)
+        order = ("position",) if by_position else (self.feed.time_column, self.feed.key_column)
+        query = sql.SQL("COPY ({} ORDER BY {}) TO STDOUT").format(
+            self._select(columns), sql.SQL(", ").join(map(sql.Identifier, order))
         )
         connection.ensure_connection()
         with connection.wrap_database_errors, connection.connection.cursor() as cursor, cursor.copy(query) as copy:

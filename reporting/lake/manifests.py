@@ -7,13 +7,7 @@ import builtins
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import IO, Any
-
-import orjson
-
-from reporting.feeds.checksums import id_number
-from smplat.lib.times import iso
+from typing import IO
 
 
 @dataclass(frozen=True)
@@ -69,66 +63,3 @@ class Content:
         """Pass on a wish to flush; :class:`gzip.GzipFile` has it of what it writes to."""
         if self._file is not None:
             self._file.flush()
-
-
-class Tally:
-    """Counts the rows of an object, in the order in which they stand in it."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.content = Content()
-        self.first_time = self.last_time = ""
-        self._id_sum = 0
-
-    def add(self, line: bytes) -> dict[str, Any]:
-        """Count one line of telemetry's NDJSON, in wire shape, and its bytes; return the row that it holds."""
-        row: dict[str, Any] = orjson.loads(line)
-        self.content.write(line)
-        self.count(row["id"], row["recordedAt"])
-        return row
-
-    def count(self, key: str, time: str) -> None:
-        """Count one row by its key, a UUID in text form, and its time, as it leaves the system."""
-        self.rows += 1
-        self._id_sum += id_number(key)
-        self.first_time = self.first_time or time
-        self.last_time = time
-
-    def receipt(
-        self,
-        feed: str,
-        uri: str,
-        positions: tuple[int, int] | None,
-        run: str,
-        created_at: datetime,
-        shape: str = "wire",
-        content: Content | None = None,
-    ) -> Receipt:
-        """The receipt of the rows counted.
-
-        Args:
-            feed: the feed's key.
-            uri: where the object lies.
-            positions: least and greatest position of its rows; None where they are not known.
-            run: id of the run, or of the message, that writes it.
-            created_at: when it was written.
-            shape: the shape of its rows, ``wire`` or ``warehouse``.
-            content: the bytes of the object; None for the lines that were added.
-        """
-        content = content or self.content
-        first, last = positions or (None, None)
-        return Receipt(
-            feed=feed,
-            shape=shape,
-            object=uri,
-            bytes=content.bytes,
-            rows=self.rows,
-            sha256=content.sha256,
-            firstPosition=first,
-            lastPosition=last,
-            firstRecordedAt=self.first_time,
-            lastRecordedAt=self.last_time,
-            idSum=self._id_sum,
-            createdAt=iso(created_at),
-            run=run,
-        )

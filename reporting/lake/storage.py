@@ -149,6 +149,19 @@ def read(uri: str) -> Iterator[bytes]:
     return _chunks(uri, stream)
 
 
+def exists(uri: str) -> bool:
+    """Whether something lies at ``uri``, which is read for that, and should be small.
+
+    Raises:
+        LakeError: it cannot be told.
+    """
+    try:
+        b"".join(read(uri))
+    except ObjectNotFoundError:
+        return False
+    return True
+
+
 def _is_missing(error: Exception) -> bool:
     if isinstance(error, ClientError):
         # A bucket that does not exist is a mistake in the settings, and has a code of its own.

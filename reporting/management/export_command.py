@@ -16,13 +16,15 @@ from tqdm import tqdm
 
 from reporting.alerts.runs import announce
 from reporting.checkpoints import stores
-from reporting.exports import delivery, runs
+from reporting.exports import runs
 from reporting.exports.claims import claimed
-from reporting.exports.delivery import Progress, Scope
+from reporting.exports.delivery import Progress, deliver
 from reporting.exports.sinks import Sink, SinkError
 from reporting.exports.sinks.lake import LakeSink
 from reporting.exports.sinks.streams import FileSink, ReceiverGoneError, StdoutSink
 from reporting.exports.sinks.webhook import WebhookSink
+from reporting.exports.sources import Scope, Source
+from reporting.exports.sources.database import DatabaseSource, rows_in_scope
 from reporting.feeds import Feed, cursors
 from reporting.feeds.fence import FenceTimeoutError
 from reporting.feeds.lock import FeedBusyError
@@ -44,6 +46,8 @@ class ExportCommand(BaseCommand):
     """Exports a feed's rows, oldest first. Data goes to the sink alone; progress and summary go to stderr."""
 
     feed: ClassVar[Feed]
+    #: Whether this host reaches the database.
+    has_database: ClassVar[bool] = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the flags of the contract."""
@@ -75,7 +79,7 @@ class ExportCommand(BaseCommand):
         try:
             store = self.store(options)
             if options["dry_run"]:
-                self.dry_run(scope, store, options)
+                self._dry_run(self.source(scope, store.read(), options))
                 return
             if isinstance(store, stores.DatabaseStore):
                 self._export_as_run(scope, progress, options)
@@ -91,8 +95,12 @@ class ExportCommand(BaseCommand):
 
     def _export(self, scope: Scope, store: stores.CheckpointStore, progress: Progress, options: dict[str, Any]) -> None:
         sink = self.sink(options)
-        with Bar(self._say) as tell:
-            self.export(scope, store, sink, progress, tell, options)
+        try:
+            source = self.source(scope, store.read(), options)
+            with Bar(self._say) as tell:
+                deliver(source, store, sink, progress, tell, options["limit"])
+        finally:
+            sink.abort()
 
     def _export_as_run(self, scope: Scope, progress: Progress, options: dict[str, Any]) -> None:
         """Export as a run that holds the feed: the checkpoint is the one of the scheduled job."""
@@ -112,17 +120,9 @@ class ExportCommand(BaseCommand):
         finally:
             announce(run)
 
-    def export(
-        self,
-        scope: Scope,
-        store: stores.CheckpointStore,
-        sink: Sink,
-        progress: Progress,
-        tell: Callable[[Progress], None],
-        options: dict[str, Any],
-    ) -> None:
-        """Deliver the rows, from the database."""
-        delivery.export(scope, store, sink, progress, tell)
+    def source(self, scope: Scope, point: stores.Point | None, options: dict[str, Any]) -> Source:
+        """The rows after the checkpoint, from the database."""
+        return DatabaseSource(rows_in_scope(scope, point), scope.shape)
 
     def scope(self, options: dict[str, Any]) -> Scope:
         """Which rows the flags ask for."""
@@ -132,7 +132,6 @@ class ExportCommand(BaseCommand):
             cursor=options["cursor"],
             until=options["until"],
             max_rows=options["max_rows"],
-            batch_rows=options["limit"],
         )
 
     def store(self, options: dict[str, Any]) -> stores.CheckpointStore:
@@ -143,12 +142,12 @@ class ExportCommand(BaseCommand):
                 "--cursor with --cursor-store db would skip rows of the jobs; rewind the checkpoint in the admin"
             )
         if kind == "file":
-            return stores.FileStore(Path(path or self.feed.checkpoint_name), self.feed.key)
+            return stores.FileStore(path or self.feed.checkpoint_name, self.feed.key, self.has_database)
         if kind == "s3":
             uri = path or settings.CHECKPOINT_URIS[self.feed.key]
             if not is_lake_uri(uri):
                 raise UsageError("--cursor-store-path must be s3://bucket/key or file:///absolute/path")
-            return stores.LakeStore(uri, self.feed.key)
+            return stores.LakeStore(uri, self.feed.key, self.has_database)
         return stores.DatabaseStore(self.feed.key) if kind == "db" else stores.NoStore()
 
     def sink(self, options: dict[str, Any]) -> Sink:
@@ -166,21 +165,15 @@ class ExportCommand(BaseCommand):
         return FileSink(options["file_path"], gzip=options["gzip"])
 
     def _webhook_sink(self, options: dict[str, Any]) -> Sink:
-        url = self.webhook_url(options)
-        return WebhookSink(self.feed, url, url_name(options, self.feed), settings.ANALYTICS_WEBHOOK_SECRETS)
-
-    def webhook_url(self, options: dict[str, Any]) -> str:
-        """The URL that the flags or the settings name.
-
-        Raises:
-            UsageError: there is none, or the shape is not the one that webhooks carry.
-        """
         if options["shape"] != "wire":
             raise UsageError("--sink webhook carries the wire shape alone; leave --shape out")
-        url: str = options["webhook_url"] or getattr(settings, self.feed.webhook_setting)
+        url, setting = options["webhook_url"], self.feed.webhook_setting
+        # A receiver of a flag that is gone must not switch off the one of the hourly job.
+        name, url = ("--webhook-url", url) if url else (setting, getattr(settings, setting))
         if not is_url(url, ("http", "https")):
-            raise UsageError(f"--sink webhook needs an http(s) URL in --webhook-url or {self.feed.webhook_setting}")
-        return url
+            raise UsageError(f"--sink webhook needs an http(s) URL in --webhook-url or {setting}")
+        secrets = settings.ANALYTICS_WEBHOOK_SECRETS
+        return WebhookSink(self.feed, url, name, secrets, has_database=self.has_database)
 
     def _s3_sink(self, options: dict[str, Any]) -> Sink:
         uri = (options["s3_uri"] or settings.LAKE_URI).rstrip("/")
@@ -188,15 +181,10 @@ class ExportCommand(BaseCommand):
             raise UsageError("--s3-uri must be s3://bucket/prefix or file:///absolute/folder")
         return LakeSink(self.feed, uri, str(uuid.uuid4()), options["shape"], gzip=options["gzip"])
 
-    def dry_run(self, scope: Scope, store: stores.CheckpointStore, options: dict[str, Any]) -> None:
-        """Say what would be exported."""
-        size = delivery.start_of(scope, store.read()).size(scope.shape)
-        self.say_size(size.rows, size.bytes, size.first_key, size.last_key)
-
-    def say_size(self, rows: int, size: int, first: str | None, last: str | None) -> None:
-        """Say how many rows and bytes, and which keys, an export would deliver."""
-        keys = f"keys {first} to {last}" if rows else "no keys"
-        self._say(f"Would export {rows} rows, {size} bytes, {keys}. Nothing was exported.")
+    def _dry_run(self, source: Source) -> None:
+        size = source.size()
+        keys = f"keys {size.first_key} to {size.last_key}" if size.rows else "no keys"
+        self._say(f"Would export {size.rows} rows, {size.bytes} bytes, {keys}. Nothing was exported.")
 
     def _say(self, text: str) -> None:
         self.stderr.write(text, style_func=str)
@@ -223,11 +211,6 @@ class Bar:
         if self._bar.disable and progress.rows - self._told >= self._ROWS_PER_LINE:
             self._told = progress.rows
             self._say(f"{progress.rows} rows so far")
-
-
-def url_name(options: dict[str, Any], feed: Feed) -> str:
-    """What names the webhook: a receiver of a flag that is gone must not switch off the one of the hourly job."""
-    return "--webhook-url" if options["webhook_url"] else feed.webhook_setting
 
 
 def whole(text: str) -> int:

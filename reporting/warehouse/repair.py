@@ -4,18 +4,17 @@ An object's name comes from its content, so that a repair which is repeated befo
 was loaded before, and is needed again, gets a name of its own.
 """
 
-import tempfile
 from collections.abc import Iterator
 from datetime import date
-from typing import IO
 
 from django.conf import settings
-from django.utils import timezone
 
 from reporting.feeds import Feed
-from reporting.feeds.shapes import model_of, ndjson, warehouse_rows
+from reporting.feeds.lines import Line, warehouse_line
+from reporting.feeds.shapes import model_of, warehouse_rows
 from reporting.lake import storage
-from reporting.lake.manifests import Content, Tally, manifest_uri
+from reporting.lake.manifests import manifest_uri
+from reporting.lake.writer import ObjectWriter
 from reporting.warehouse.comparison import Difference
 from reporting.warehouse.schema import HISTORY
 from reporting.warehouse.targets import Target
@@ -36,34 +35,27 @@ def repair(target: Target, feed: Feed, day: date, difference: Difference) -> str
         The object's URI; None where there is nothing to repair.
 
     Raises:
-        reporting.lake.storage.LakeError: the stage cannot be written; an object without a manifest does not count.
-        OSError: the spool cannot be written.
+        reporting.lake.storage.LakeError: the stage or the spool cannot be written; an object without a manifest does
+            not count.
     """
-    settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=settings.SPOOL_DIR) as spool:
-        tally = _spool(feed, difference, spool)
-        if not tally.rows:
+    with ObjectWriter(feed, "warehouse") as writer:
+        for lines in _lines(feed, difference):
+            writer.add(lines)
+        if not writer.rows:
             return None
-        name = f"repair-{tally.content.sha256[:_ID_DIGITS]}"
+        name = f"repair-{writer.sha256[:_ID_DIGITS]}"
         folder = f"{settings.INGEST_STAGE_URI}/{feed.key}/dt={day.isoformat()}"
         uri = f"{folder}/{name}{_suffix(target, feed, f'{folder}/{name}')}.ndjson"
-        if not _is_there(manifest_uri(uri)):
-            spool.seek(0)
-            storage.write(uri, spool)
-            receipt = tally.receipt(feed.key, uri, None, name, timezone.now(), shape="warehouse")
-            storage.write(manifest_uri(uri), receipt.as_json())
+        if not storage.exists(manifest_uri(uri)):
+            writer.commit(uri, name)
     return uri
 
 
-def _spool(feed: Feed, difference: Difference, spool: IO[bytes]) -> Tally:
-    tally, content = Tally(), Content(spool)
-    tally.content = content
+def _lines(feed: Feed, difference: Difference) -> Iterator[list[Line]]:
+    """The rows of a difference that the database holds."""
     for keys in _chunks(difference):
         rows = model_of(feed).objects.filter(**{f"{feed.key_column}__in": keys}).order_by(feed.key_column)
-        for row in warehouse_rows(feed, rows):
-            content.write(ndjson(row))
-            tally.count(row[feed.key_column], row[feed.time_column])
-    return tally
+        yield [warehouse_line(feed, row) for row in warehouse_rows(feed, rows)]
 
 
 def _chunks(difference: Difference) -> Iterator[list[str]]:
@@ -79,10 +71,3 @@ def _suffix(target: Target, feed: Feed, name: str) -> str:
     )
     ((times,),) = target.execute(query, [feed.key, name])
     return f"-{times + 1}" if times else ""
-
-
-def _is_there(uri: str) -> bool:
-    try:
-        return bool(b"".join(storage.read(uri)))
-    except storage.ObjectNotFoundError:
-        return False

@@ -16,22 +16,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
 
 from reporting.feeds import Feed
 from reporting.feeds.from_wire import UnmappableError, warehouse_row
-from reporting.feeds.shapes import Row, ndjson
+from reporting.feeds.lines import warehouse_line
+from reporting.feeds.shapes import Row
 from reporting.lake import storage
-from reporting.lake.manifests import Tally, manifest_uri
+from reporting.lake.manifests import Content, manifest_uri
+from reporting.lake.writer import ObjectWriter
 from telemetry.bodies import BodyError, parse, problem_of
 
 MAX_ROWS = 1_000
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-# S3's name of a key that is not there.
-_MISSING = "NoSuchKey"
 
 
 class TooManyRowsError(ValueError):
@@ -103,27 +101,23 @@ def _alone(uri: str) -> Iterator[None]:
 
 
 def _keep(feed: Feed, message_id: str, uri: str, rows: list[Row]) -> None:
-    content, tally = b"".join(map(ndjson, rows)), Tally()
-    tally.content.write(content)
-    for row in rows:
-        tally.count(row[feed.key_column], row[feed.time_column])
-    found = _stored(uri)
-    if found not in {None, content}:
-        raise ConflictingContentError(f"Message {message_id} was sent before with other rows.")
-    if found is None:
-        storage.write(uri, content)
-    if _stored(manifest_uri(uri)) is None:
-        receipt = tally.receipt(feed.key, uri, None, message_id, timezone.now(), shape="warehouse")
-        storage.write(manifest_uri(uri), receipt.as_json())
+    with ObjectWriter(feed, "warehouse") as writer:
+        writer.add([warehouse_line(feed, row) for row in rows])
+        stored = _sha256_at(uri)
+        if stored not in {None, writer.sha256}:
+            raise ConflictingContentError(f"Message {message_id} was sent before with other rows.")
+        if stored is None:
+            writer.put(uri)
+        if not storage.exists(manifest_uri(uri)):
+            writer.seal(uri, message_id)
 
 
-def _stored(uri: str) -> bytes | None:
-    """The content of an object of the stage, None where there is none."""
+def _sha256_at(uri: str) -> str | None:
+    """SHA-256 of an object of the stage, None where there is none."""
+    content = Content()
     try:
-        return b"".join(storage.read(uri))
-    except storage.LakeError as error:
-        cause = error.__cause__
-        code = cause.response.get("Error", {}).get("Code") if isinstance(cause, ClientError) else None
-        if isinstance(cause, FileNotFoundError) or code == _MISSING:
-            return None
-        raise
+        for chunk in storage.read(uri):
+            content.write(chunk)
+    except storage.ObjectNotFoundError:
+        return None
+    return content.sha256

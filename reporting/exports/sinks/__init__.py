@@ -1,5 +1,6 @@
 """Where incremental exports deliver rows: one small protocol, one module per kind of sink."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +22,20 @@ class Limits:
 
     rows: int
     bytes: int
+
+    def batches(self, lines: Iterable[Line]) -> Iterator[list[Line]]:
+        """Cut ``lines`` into batches that fit; a line that is larger than a batch has one of its own."""
+        batch: list[Line] = []
+        size = 0
+        for line in lines:
+            length = len(line.json) + 1
+            if batch and (len(batch) >= self.rows or size + length > self.bytes):
+                yield batch
+                batch, size = [], 0
+            batch.append(line)
+            size += length
+        if batch:
+            yield batch
 
 
 class Sink(Protocol):

@@ -10,7 +10,7 @@ from typing import IO
 from uuid import uuid4
 
 from reporting.exports.sinks import Limits, SinkError
-from reporting.feeds.lines import Line
+from reporting.feeds.lines import Line, ndjson
 
 #: Large enough that the work per batch does not show, small enough to stay in the processor's cache: with ten times
 #: the rows an export takes half as long again.
@@ -20,11 +20,6 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 class ReceiverGoneError(SinkError):
     """Whoever read standard output stopped, as ``head`` does; the run has no reason to go on, nor to complain."""
-
-
-def ndjson(lines: list[Line]) -> bytes:
-    """A batch as NDJSON."""
-    return b"".join([part for line in lines for part in (line.json, b"\n")])
 
 
 class StdoutSink:

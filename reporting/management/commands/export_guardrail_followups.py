@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from reporting.checkpoints.stores import CheckpointStore
-from reporting.exports.delivery import Scope
+from reporting.exports.sources import Scope
 from reporting.feeds import FEEDS
 from reporting.management.export_command import ExportCommand, UsageError
 

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from reporting.exports import claims, runs, window_job
 from reporting.feeds import FEEDS
 from reporting.feeds.checksums import id_sum_sql
+from reporting.feeds.shapes import model_of, ndjson, wire_rows
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, ExportRun, SlackMessage
@@ -128,6 +129,18 @@ class TestSuccess:
         assert first.checkpoint_before is None
         assert second.checkpoint_before == first.checkpoint_after
         assert sorted(first.checkpoint_after or {}) == ["cursor", "position", "rows", "updatedAt"]
+
+    @pytest.mark.parametrize("feed", ["quick_order", "guardrail_workflow"])
+    def test_its_lines_are_the_wire_shape_in_the_order_of_arrival(self, feed):
+        event = quick_order_event if feed == "quick_order" else workflow_event
+        metadata = {"b ü🛒\u2028": [1.50, 1e-7, 12345678901234567890, None, {"c": []}], "a": '\\" \x7f', "n": -0.0}
+        times = [f"2026-11-08T08:04:{59 - number:02}.5Z" for number in range(3)]
+        capture([event(recordedAt=time, metadata=metadata, guardrail=None) for time in times], BOTH)
+        rows = model_of(FEEDS[feed])._default_manager.order_by("position")
+
+        result = run(feed)
+
+        assert content(result.object_uri) == b"".join(map(ndjson, wire_rows(FEEDS[feed], rows)))
 
     def test_to_s3(self, s3, settings):
         settings.EXPORT_TARGETS = {"quick_order": ExportTarget("s3://lake/shop", "s3://lake/status.json", "")}

@@ -341,6 +341,16 @@ class TestOverHttp:
 
         assert ids(tmp_path / "out") == event_ids[:2]
 
+    def test_a_dry_run_says_what_that_of_the_database_says(self, flags, tmp_path, capsys):
+        record(3)
+
+        call_command(SEGMENTS, "--max-rows", "2", "--dry-run")
+        of_the_database = capsys.readouterr().err
+        call_command(VIA_API, *flags, "--file-path", str(tmp_path / "out"), "--max-rows", "2", "--dry-run")
+
+        assert capsys.readouterr().err == of_the_database
+        assert not (tmp_path / "out").exists()
+
     def test_a_wrong_key_is_an_error_that_does_not_repeat_it(self, live_server):
         with pytest.raises(CommandError, match="answered 401") as error:
             call_command(VIA_API, "--api-base-url", live_server.url, "--api-key", "a-wrong-key-indeed")

@@ -1,17 +1,17 @@
 """Makers of what the warehouse's tests need: objects of the lake with their manifests, and a look into the result."""
 
-import gzip
 import uuid
 from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 import orjson
-from django.utils import timezone
 
 from reporting.feeds import FEEDS, Feed
+from reporting.feeds.lines import Line
 from reporting.lake import storage
-from reporting.lake.manifests import Content, Tally, manifest_uri
+from reporting.lake.manifests import manifest_uri
+from reporting.lake.writer import ObjectWriter
 from reporting.warehouse import objects
 
 
@@ -63,20 +63,23 @@ def put(feed: Feed, name: str, rows: list[Any], shape: str = "wire", manifest: d
         shape: the shape of the rows, which decides on the folder.
         manifest: what the manifest says otherwise than it should.
     """
-    lines = [row if isinstance(row, bytes) else orjson.dumps(row) for row in rows]
-    data = b"".join(line + b"\n" for line in lines)
-    content, tally = Content(), Tally()
-    content.write(data := gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     key = "id" if shape == "wire" and feed.window else feed.key_column
-    for row in rows:
-        known = row.get(key) if isinstance(row, dict) else None
-        tally.count(known if isinstance(known, str) and len(known) == 36 else "00000000", "2026-11-08T08:04:48.397123Z")
     folder = next(uri for uri, of_shape in objects.folders(feed).items() if of_shape == shape)
     uri = f"{folder}/2026/11/08/{name}"
-    storage.write(uri, data)
-    receipt = tally.receipt(feed.key, uri, (1, len(rows)), "run", timezone.now(), shape, content)
-    storage.write(manifest_uri(uri), orjson.dumps({**orjson.loads(receipt.as_json()), **(manifest or {})}))
+    with ObjectWriter(feed, shape, gzip=name.endswith(".gz")) as writer:
+        writer.add([line(position, row, key) for position, row in enumerate(rows, start=1)])
+        receipt = writer.commit(uri, "run")
+    if manifest is not None:
+        storage.write(manifest_uri(uri), orjson.dumps({**orjson.loads(receipt.as_json()), **manifest}))
     return uri
+
+
+def line(position: int, row: Any, key: str) -> Line:
+    """A row as a line; one without a key that is a UUID counts as nothing in the manifest's idSum."""
+    known = row.get(key) if isinstance(row, dict) else None
+    known = known if isinstance(known, str) and len(known) == 36 else "00000000"
+    json = row if isinstance(row, bytes) else orjson.dumps(row)
+    return Line(position, "2026-11-08T08:04:48.397123Z", known, json)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ last one ended misses nothing, as an export by position does not.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,14 +16,11 @@ import orjson
 from django.utils import timezone
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from reporting.checkpoints.content import Point
-from reporting.checkpoints.stores import CheckpointError, CheckpointStore
-from reporting.exports.batches import deliver
-from reporting.exports.delivery import Progress, Scope
-from reporting.exports.sinks import Sink, SinkError
-from reporting.feeds import Feed
+from reporting.checkpoints.content import CheckpointError, Point
+from reporting.exports.sinks import Limits, SinkError
+from reporting.exports.sources import Scope
 from reporting.feeds.from_wire import warehouse_row
-from reporting.feeds.lines import Line
+from reporting.feeds.lines import Line, Size
 from smplat.lib.times import iso
 
 logger = logging.getLogger(__name__)
@@ -43,30 +40,23 @@ class _RetryableError(ApiError):
 
 
 @dataclass(frozen=True)
-class Source:
+class RestList:
     """The REST list of segments of another installation.
 
     Attributes:
-        feed: the feed of segments.
         base_url: the installation's address.
         key: its API key.
         page_rows: rows of a page.
         sleep: waits a number of seconds between two attempts.
     """
 
-    feed: Feed
     base_url: str
     key: str
     page_rows: int
     sleep: Callable[[float], None]
 
-    def lines(self, cursor: str | None, shape: str, until: datetime | None) -> Iterator[Line]:
-        """Stream the rows behind ``cursor``, oldest first.
-
-        Args:
-            cursor: a REST cursor, None for all rows.
-            shape: ``wire`` or ``warehouse``.
-            until: a time; younger rows are left out.
+    def rows(self, cursor: str | None) -> Iterator[dict[str, Any]]:
+        """Stream the rows after ``cursor``, None for all rows, oldest first and in wire shape.
 
         Raises:
             ApiError: the API refused, or could not be reached in several attempts.
@@ -75,16 +65,9 @@ class Source:
             is_done = False
             while not is_done:
                 page = self._page(client, cursor)
-                for row in page["events"]:
-                    if until is not None and datetime.fromisoformat(row["recordedAt"]) > until:
-                        return
-                    yield self._line(row, shape)
+                yield from page["events"]
                 cursor = page["nextCursor"]
                 is_done = cursor is None
-
-    def _line(self, row: dict[str, Any], shape: str) -> Line:
-        json = orjson.dumps(row if shape == "wire" else warehouse_row(self.feed, row, "event"))
-        return Line(0, row["recordedAt"], row["eventId"], json)
 
     def _page(self, client: httpx.Client, cursor: str | None) -> dict[str, Any]:
         attempts = Retrying(
@@ -108,6 +91,47 @@ class Source:
         if not answer.is_success:
             raise ApiError(f"{self.base_url} answered {answer.status_code}: {answer.text[:200]}")
         return _content(self.base_url, answer)
+
+
+@dataclass(frozen=True)
+class HttpSource:
+    """Rows of the list, which has no positions: a checkpoint keeps its cursor.
+
+    Attributes:
+        api: the list.
+        scope: which rows are wanted.
+        cursor: the REST cursor after which they start, None for all rows; see :func:`cursor_after`.
+    """
+
+    api: RestList
+    scope: Scope
+    cursor: str | None
+
+    def parts(self, limits: Limits | None) -> Iterator[Iterable[Line]]:
+        """The rows, each batch a part where each is confirmed: the list's order is that of its cursors."""
+        return iter([self._lines()]) if limits is None else limits.batches(self._lines())
+
+    def checkpoint(self, last: Line, rows: int) -> Point:
+        """The checkpoint at the time of ``last``, with the REST cursor after it."""
+        tie = {TIE: f"{last.time}~{last.key}"}
+        return Point(self.scope.feed.key, last.time, None, rows, iso(timezone.now()), extra=tie)
+
+    def size(self) -> Size:
+        """How many rows and bytes there are, and the first and the last key; counted by a walk over the list."""
+        rows = size = 0
+        first = last = None
+        for line in self._lines():
+            rows, size = rows + 1, size + len(line.json) + 1
+            first, last = first or line.key, line.key
+        return Size(rows, size, None, first, last)
+
+    def _lines(self) -> Iterator[Line]:
+        until = self.scope.until
+        for row in islice(self.api.rows(self.cursor), self.scope.max_rows):
+            if until is not None and datetime.fromisoformat(row["recordedAt"]) > until:
+                return
+            shaped = row if self.scope.shape == "wire" else warehouse_row(self.scope.feed, row, "event")
+            yield Line(0, row["recordedAt"], row["eventId"], orjson.dumps(shaped))
 
 
 def _content(base_url: str, answer: httpx.Response) -> dict[str, Any]:
@@ -141,42 +165,3 @@ def cursor_after(point: Point | None, start: datetime | None) -> str | None:
         start = datetime.fromisoformat(point.cursor) if point.cursor else None
     # The list goes on behind a bare time, and times have microseconds.
     return None if start is None else iso(start - timedelta(microseconds=1))
-
-
-def export(
-    source: Source,
-    scope: Scope,
-    store: CheckpointStore,
-    sink: Sink,
-    progress: Progress,
-    tell: Callable[[Progress], None],
-) -> None:
-    """Deliver to ``sink`` what the list holds behind the checkpoint of ``store``; see :func:`incremental.export`.
-
-    Raises:
-        reporting.exports.sinks.SinkError: the API or the sink refused; what is confirmed by then stays.
-        reporting.checkpoints.stores.CheckpointError: the checkpoint cannot be read or written.
-    """
-    cursor = cursor_after(store.read(), scope.cursor)
-    lines = islice(source.lines(cursor, scope.shape, scope.until), scope.max_rows)
-    last: Line | None = None
-    try:
-        for batch in deliver(lines, sink, scope.batch_rows):
-            last = batch[-1]
-            progress.rows += len(batch)
-            progress.bytes += sum(len(line.json) + 1 for line in batch)
-            tell(progress)
-            if sink.confirms_each:
-                _move(scope.feed, store, last, progress)
-        if last is not None and not sink.confirms_each:
-            progress.uris = sink.commit()
-            _move(scope.feed, store, last, progress)
-    finally:
-        sink.abort()
-
-
-def _move(feed: Feed, store: CheckpointStore, last: Line, progress: Progress) -> None:
-    tie = {TIE: f"{last.time}~{last.key}"}
-    point = Point(feed.key, last.time, None, progress.rows, iso(timezone.now()), extra=tie)
-    store.write(point)
-    progress.point = point

@@ -1,0 +1,94 @@
+"""The rows of a feed in the database, by position."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from reporting.checkpoints.content import Point
+from reporting.exports.sinks import Limits
+from reporting.exports.sources import Scope
+from reporting.feeds import Feed
+from reporting.feeds.fence import FENCE_TIMEOUT, fence
+from reporting.feeds.lines import Line, RowRange, Size, position_before
+from reporting.feeds.shapes import model_of
+from smplat.lib.times import iso
+
+
+@dataclass(frozen=True)
+class DatabaseSource:
+    """Rows between two positions.
+
+    Attributes:
+        rows: the rows, all settled.
+        shape: ``wire`` or ``warehouse``.
+    """
+
+    rows: RowRange
+    shape: str
+
+    def parts(self, limits: Limits | None) -> Iterator[Iterable[Line]]:
+        """The rows, cut at the rows of a batch where each batch is confirmed."""
+        if limits is None:
+            yield self.rows.lines(self.shape)
+            return
+        for part in self.rows.parts(limits.rows):
+            # A sink that confirms each batch is a slow one; its rows are few, and the database need not wait for it.
+            yield list(part.lines(self.shape))
+
+    def checkpoint(self, last: Line, rows: int) -> Point:
+        """The checkpoint at the position of ``last``."""
+        return Point(self.rows.feed.key, last.time, last.position, rows, iso(timezone.now()))
+
+    def size(self) -> Size:
+        """How many rows and bytes there are, and the first and the last key; counted by PostgreSQL."""
+        return self.rows.size(self.shape)
+
+
+def rows_in_scope(scope: Scope, point: Point | None) -> RowRange:
+    """The settled rows that a run has to take.
+
+    Args:
+        scope: which rows are wanted.
+        point: the checkpoint, None where there is none yet.
+
+    Raises:
+        reporting.feeds.fence.FenceTimeoutError: writers of the table did not end.
+    """
+    position = fence(model_of(scope.feed), FENCE_TIMEOUT)
+    rows = replace(_after(scope, point), until=position, provider_id=scope.provider_id)
+    if scope.until is not None:
+        rows = rows.up_to_time(scope.until)
+    return rows if scope.max_rows is None else rows.first(scope.max_rows)
+
+
+def rows_of_job(feed: Feed, after: int, timeout: timedelta) -> RowRange:
+    """The settled rows that a run of the feed's job has to take.
+
+    Args:
+        feed: the feed; the rows of one with a window reach back as far as its object does.
+        after: the position of the checkpoint, 0 where there is none yet.
+        timeout: how long to wait for writers of the table.
+
+    Raises:
+        reporting.feeds.fence.FenceTimeoutError: they did not end.
+    """
+    model = model_of(feed)
+    until = fence(model, timeout)
+    if feed.window is not None:
+        first = model.objects.for_object(feed.window, after, until).values_list("position", flat=True).first()
+        after = until if first is None else first - 1
+    return RowRange(feed, after, until)
+
+
+def _after(scope: Scope, point: Point | None) -> RowRange:
+    if scope.cursor is not None:
+        return RowRange(scope.feed, position_before(scope.feed, scope.cursor), 0, since=scope.cursor)
+    if point is None:
+        return RowRange(scope.feed, 0, 0)
+    if point.position is not None or point.cursor is None:
+        return RowRange(scope.feed, point.position or 0, 0)
+    # From a checkpoint by time, rows with later positions are taken whatever their time: a row that was stored a
+    # little earlier and committed late would be left out by its time for ever.
+    return RowRange(scope.feed, position_before(scope.feed, datetime.fromisoformat(point.cursor)), 0)
