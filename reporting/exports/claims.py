@@ -22,6 +22,9 @@ State = ExportRun.State
 class NothingToExportError(Exception):
     """There is no row to export."""
 
+    def __init__(self) -> None:
+        super().__init__("there is nothing to export")
+
 
 @contextmanager
 def claimed(run: ExportRun) -> Iterator[None]:
@@ -47,6 +50,11 @@ def _start(run: ExportRun) -> None:
     if won != 1:
         raise FeedBusyError(f"run {run.pk} was taken by another worker or closed")
     run.state, run.started_at = State.RUNNING, started_at
+
+
+def skip(run: ExportRun, reason: FeedBusyError | NothingToExportError) -> None:
+    """End a run that has nothing to do."""
+    run.close(State.SKIPPED, f"Skipped: {reason}.")
 
 
 def close_crashed_runs() -> int:

@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from reporting.alerts.runs import announce
 from reporting.checkpoints.stores import CheckpointError
 from reporting.exports import incremental_job, window_job
-from reporting.exports.claims import NothingToExportError, claimed
+from reporting.exports.claims import NothingToExportError, claimed, skip
 from reporting.exports.sinks import SinkError
 from reporting.feeds import Feed
 from reporting.feeds.fence import FenceTimeoutError
@@ -38,7 +38,7 @@ def perform(run: ExportRun) -> ExportRun:
         with claimed(run):
             _perform_claimed(run)
     except FeedBusyError as reason:
-        run.close(State.SKIPPED, f"Skipped: {reason}.")
+        skip(run, reason)
         return run
     announce(run)
     return run
@@ -52,8 +52,8 @@ def close_unqueued(run: ExportRun) -> None:
 def _perform_claimed(run: ExportRun) -> None:
     try:
         exporter_of(run)(run)
-    except NothingToExportError:
-        run.close(State.SKIPPED, "Skipped: there is nothing to export.")
+    except NothingToExportError as reason:
+        skip(run, reason)
     except FAILURES as error:
         logger.exception("Export run %s of %s failed", run.pk, run.feed)
         run.close(State.FAILED, f"{_sentence(error)} The checkpoint did not move; the next run starts from it.")

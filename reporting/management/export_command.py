@@ -17,7 +17,7 @@ from tqdm import tqdm
 from reporting.alerts.runs import announce
 from reporting.checkpoints import stores
 from reporting.exports import runs
-from reporting.exports.claims import claimed
+from reporting.exports.claims import NothingToExportError, claimed, skip
 from reporting.exports.delivery import Progress, deliver
 from reporting.exports.sinks import Sink, SinkError
 from reporting.exports.sinks.lake import LakeSink
@@ -51,8 +51,8 @@ class ExportCommand(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the flags of the contract."""
-        parser.add_argument("--limit", type=whole, metavar="ROWS", help="rows per batch; the run goes on")
-        parser.add_argument("--max-rows", type=whole, metavar="ROWS", help="rows of the whole run")
+        parser.add_argument("--limit", type=positive_integer, metavar="ROWS", help="rows per batch; the run goes on")
+        parser.add_argument("--max-rows", type=positive_integer, metavar="ROWS", help="rows of the whole run")
         parser.add_argument("--sink", choices=("stdout", "file", "webhook", "s3"), default="stdout", help="where to")
         parser.add_argument("--file-path", type=Path, help="for --sink file: rows are added behind what it holds")
         parser.add_argument("--webhook-url", help=f"for --sink webhook; default {self.feed.webhook_setting}")
@@ -112,7 +112,7 @@ class ExportCommand(BaseCommand):
                 self._export(scope, store, progress, options)
                 _succeed(run, progress)
         except FeedBusyError as reason:
-            run.close(ExportRun.State.SKIPPED, f"Skipped: {reason}.")
+            skip(run, reason)
             self._say(run.error)
         except BaseException as error:
             run.close(ExportRun.State.FAILED, f"{str(error) or type(error).__name__}; {_kept(progress)}")
@@ -213,8 +213,8 @@ class Bar:
             self._say(f"{progress.rows} rows so far")
 
 
-def whole(text: str) -> int:
-    """A flag's positive whole number."""
+def positive_integer(text: str) -> int:
+    """A flag's integer, 1 or more."""
     if not (text.isascii() and text.isdigit() and 0 < int(text[:18]) == int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
@@ -231,7 +231,7 @@ def moment(text: str) -> datetime:
 def _succeed(run: ExportRun, progress: Progress) -> None:
     run.rows, run.bytes = progress.rows, progress.bytes
     if progress.point is None:
-        run.close(ExportRun.State.SKIPPED, "Skipped: there is nothing to export.")
+        skip(run, NothingToExportError())
     else:
         run.checkpoint_after = progress.point.as_json()
         run.close(ExportRun.State.SUCCEEDED, "")

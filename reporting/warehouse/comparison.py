@@ -43,6 +43,10 @@ class Keys:
         if self.count <= MAX_IDS:
             self.first.append(key)
 
+    def __iter__(self) -> Iterator[str]:
+        for keys in self.chunks():
+            yield from keys
+
     def chunks(self) -> Iterator[list[str]]:
         """All keys, so many at once as one statement takes."""
         self._file.seek(0)
@@ -139,17 +143,15 @@ class Comparison:
         time, key = self._feed.time_column, self._feed.key_column
         first, after = Days(day, day).bounds
         rows = model_of(self._feed).objects.filter(**{f"{time}__gte": first, f"{time}__lt": after})
-        string_schema = {
-            f"text_{name}": RawSQL(json_text_sql("postgres", name), []) for name in json_columns(self._feed)
-        }
+        texts = {f"text_{name}": RawSQL(json_text_sql("postgres", name), []) for name in json_columns(self._feed)}
         sums = {"content": RawSQL(content_sql("postgres", self._feed), [])}
-        annotated = rows.order_by(key).annotate(**sums, **string_schema)
-        yield from annotated.values_list(key, "position", "content", *string_schema).iterator(chunk_size=_KEYS_AT_ONCE)
+        annotated = rows.order_by(key).annotate(**sums, **texts)
+        yield from annotated.values_list(key, "position", "content", *texts).iterator(chunk_size=_KEYS_AT_ONCE)
 
     def _warehouse_rows(self, day: date) -> Iterator[tuple[Any, ...]]:
         dialect = self._target.dialect
-        string_schema = [json_text_sql(dialect, name) for name in json_columns(self._feed)]
-        values = ", ".join([_key_text(self._feed), content_sql(dialect, self._feed), *string_schema])
+        texts = [json_text_sql(dialect, name) for name in json_columns(self._feed)]
+        values = ", ".join([_key_text(self._feed), content_sql(dialect, self._feed), *texts])
         condition, parameters = within(self._target, self._feed, Days(day, day))
         query = f"SELECT {values} FROM {self._feed.table} WHERE {condition} ORDER BY 1"  # noqa: S608 - names of ours
         return self._target.stream(query, parameters)
@@ -221,11 +223,8 @@ def _is_alike(here: tuple[Any, ...], there: tuple[Any, ...]) -> bool:
     """Whether two rows hold the same: the MD5 of their scalars, and the texts of their JSON, parsed."""
     if here[0] != there[0]:
         return False
-    string_schema = zip(here[1:], there[1:], strict=True)
-    return all(
-        one is not None and other is not None and _is_same(*map(orjson.loads, (one, other)))
-        for one, other in string_schema
-    )
+    texts = zip(here[1:], there[1:], strict=True)
+    return all(None not in pair and _is_same(*map(orjson.loads, pair)) for pair in texts)
 
 
 def _is_same(one: Any, other: Any) -> bool:
@@ -244,15 +243,14 @@ def _beyond(unknown: Keys, pruned: Sums) -> Iterator[str]:
     is told by its part of the idSum; otherwise the first ones stand for all.
     """
     too_many = unknown.count - pruned.rows
-    rest = sum(id_number(key) for keys in unknown.chunks() for key in keys) - pruned.id_sum
+    rest = sum(map(id_number, unknown)) - pruned.id_sum
     if too_many < 0 or (too_many == 0 and rest == 0):
         return
-    every = (key for keys in unknown.chunks() for key in keys)
-    exact = next((key for key in every if id_number(key) == rest), None) if too_many == 1 else None
+    exact = next((key for key in unknown if id_number(key) == rest), None) if too_many == 1 else None
     if exact is not None:
         yield exact
         return
-    yield from islice((key for keys in unknown.chunks() for key in keys), max(too_many, 1))
+    yield from islice(unknown, max(too_many, 1))
 
 
 def _keys_of(feed: Feed, raw: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from reporting.warehouse import objects, statements
 from reporting.warehouse.objects import MismatchError
 from reporting.warehouse.schema import HISTORY, REFUSED, ddl
 from reporting.warehouse.staging import Staged, stage
-from reporting.warehouse.targets import Target, TargetError, connect
+from reporting.warehouse.targets import Target, TargetError, connect, execute_all
 from smplat.lib.times import iso
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,7 @@ def load(url: str, feeds: Iterable[Feed], say: Callable[[str], None]) -> list[Su
     """
     feeds = list(feeds)
     with connect(url) as target:
-        for statement in ddl(target.dialect, feeds):
-            target.execute(statement)
+        execute_all(target, ddl(target.dialect, feeds))
         return [_load_feed(target, feed, say) for feed in feeds]
 
 
@@ -152,20 +151,13 @@ def _keep(target: Target, feed: Feed, uri: str, receipt: Receipt, staged: Staged
     with target.transaction():
         for part in staged.parts:
             target.execute(statements.empty_staging(target.dialect, feed))
-            _run(target, statements.fill_staging(target.dialect, feed, part, staged.max_bytes))
+            execute_all(target, statements.fill_staging(target.dialect, feed, part, staged.max_bytes))
             target.execute(statements.merge(target.dialect, feed))
         target.execute(_FORGET_REFUSED, [uri])
         if staged.refused:
-            _run(target, statements.fill_refused(target.dialect, staged.refused_path, staged.max_bytes))
-        counted: list[str | int | None] = [
-            receipt.sha256,
-            receipt.bytes,
-            receipt.rows,
-            receipt.idSum,
-            staged.rows,
-            staged.refused,
-        ]
-        _write_history(target, [uri, feed.key, *counted, LOADED, None])
+            execute_all(target, statements.fill_refused(target.dialect, staged.refused_path, staged.max_bytes))
+        said = (receipt.sha256, receipt.bytes, receipt.rows, receipt.idSum)
+        _write_history(target, [uri, feed.key, *said, staged.rows, staged.refused, LOADED, None])
 
 
 def _quarantine(target: Target, feed: Feed, uri: str, reason: str) -> None:
@@ -176,8 +168,3 @@ def _quarantine(target: Target, feed: Feed, uri: str, reason: str) -> None:
 
 def _write_history(target: Target, values: list[str | int | None]) -> None:
     target.execute(statements.write_history(target.dialect), [*values, iso(timezone.now())])
-
-
-def _run(target: Target, to_run: list[str]) -> None:
-    for statement in to_run:
-        target.execute(statement)

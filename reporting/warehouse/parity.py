@@ -26,7 +26,7 @@ from reporting.warehouse.comparison import MAX_IDS, Comparison, Difference, Keys
 from reporting.warehouse.repair import repair
 from reporting.warehouse.schema import HISTORY, REFUSED, ddl
 from reporting.warehouse.sums import Days, DeskDay, Reach, Sums, desk_days, expired, reach, warehouse_days
-from reporting.warehouse.targets import Target, TargetError, connect
+from reporting.warehouse.targets import Target, TargetError, connect, execute_all
 
 logger = logging.getLogger(__name__)
 #: How many UTC days a check compares where nobody says which, today among them.
@@ -151,8 +151,7 @@ def check(
     lines = ledger.read()
     known = _known_days(url)
     with connect(url) as target:
-        for statement in ddl(target.dialect, feeds):
-            target.execute(statement)
+        execute_all(target, ddl(target.dialect, feeds))
         found = {
             feed.key: _Check(target, feed, days, known.get(feed.key, {}), say, is_repair).figures() for feed in feeds
         }

@@ -6,6 +6,7 @@ was loaded before, and is needed again, gets a name of its own.
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 
 from django.conf import settings
 
@@ -53,14 +54,9 @@ def repair(target: Target, feed: Feed, day: date, difference: Difference) -> str
 
 def _lines(feed: Feed, difference: Difference) -> Iterator[list[Line]]:
     """The rows of a difference that the database holds."""
-    for keys in _chunks(difference):
+    for keys in chain(difference.missing.chunks(), difference.changed.chunks()):
         rows = model_of(feed).objects.filter(**{f"{feed.key_column}__in": keys}).order_by(feed.key_column)
         yield [warehouse_line(feed, row) for row in warehouse_rows(feed, rows)]
-
-
-def _chunks(difference: Difference) -> Iterator[list[str]]:
-    yield from difference.missing.chunks()
-    yield from difference.changed.chunks()
 
 
 def _suffix(target: Target, feed: Feed, name: str) -> str:

@@ -1,6 +1,6 @@
 """Connections to the warehouse: a DuckDB file of this machine, or Snowflake."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -63,6 +63,16 @@ def connect(url: str) -> AbstractContextManager[Target]:
     if scheme == "snowflake":
         return _open_snowflake(url)
     raise TargetError("a warehouse is duckdb:///absolute/path or snowflake://user:password@account/database")
+
+
+def execute_all(target: Target, statements: Iterable[str]) -> None:
+    """Run statements one after the other.
+
+    Raises:
+        TargetError: the warehouse refused one; those before it have taken effect.
+    """
+    for statement in statements:
+        target.execute(statement)
 
 
 class _Connection:
