@@ -43,7 +43,7 @@ def deliver(
     tell: Callable[[Progress], None],
     batch_rows: int | None = None,
 ) -> None:
-    """Deliver the rows of ``source`` to ``sink``, and move the checkpoint of ``store`` behind what is confirmed.
+    """Deliver the rows of ``source`` to ``sink``, and move the checkpoint of ``store`` after what is confirmed.
 
     Args:
         source: the rows after the checkpoint.

@@ -1,4 +1,4 @@
-"""The hourly jobs: what lies behind the checkpoint, to the feed's webhook and into the lake.
+"""The hourly jobs: what lies after the checkpoint, to the feed's webhook and into the lake.
 
 A batch counts when the webhook has confirmed it; the rows are also kept as an object of the lake, with its manifest.
 The database's checkpoint moves in one transaction with the end of the run, after both have confirmed. When the webhook
@@ -63,7 +63,7 @@ def export(run: ExportRun) -> None:
     """Carry out a run that holds its feed.
 
     Raises:
-        NothingToExportError: there is no row behind the checkpoint.
+        NothingToExportError: there is no row after the checkpoint.
         reporting.exports.sinks.SinkError: nothing was confirmed, and the checkpoint did not move.
         reporting.checkpoints.stores.CheckpointError: the checkpoint cannot be used.
         reporting.feeds.fence.FenceTimeoutError: writers of the table did not end.
@@ -109,7 +109,7 @@ def _deliver(run: ExportRun, point: Point | None, sink: Sink) -> tuple[Progress,
 
 
 def _keep(run: ExportRun, progress: Progress, last: Point, sink: Sink) -> Point:
-    """Put the confirmed rows into the lake and return the checkpoint behind them."""
+    """Put the confirmed rows into the lake and return the checkpoint after them."""
     run.log(f"Delivered {progress.rows} rows, up to position {last.position}.")
     run.object_uri, manifest = sink.commit()
     run.rows, run.bytes = progress.rows, progress.bytes

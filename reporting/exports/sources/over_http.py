@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _ATTEMPTS = 5
 _TIMEOUT = httpx.Timeout(30, connect=5)
 _PATH = "/api/v1/reporting/onboarding/experiment-events"
-#: The key under which a checkpoint keeps the REST cursor behind its last row.
+#: The key under which a checkpoint keeps the REST cursor after its last row.
 TIE = "restCursor"
 
 
@@ -163,5 +163,5 @@ def cursor_after(point: Point | None, start: datetime | None) -> str | None:
                 "and rows behind it may be older than its time. Name a checkpoint of this exporter's own"
             )
         start = datetime.fromisoformat(point.cursor) if point.cursor else None
-    # The list goes on behind a bare time, and times have microseconds.
+    # The list goes on after a bare time, and times have microseconds.
     return None if start is None else iso(start - timedelta(microseconds=1))
