@@ -77,6 +77,7 @@ def test_every_bad_value_is_reported_at_once(tmp_path):
 def test_a_webhooks_secret_stays_out_of_the_error(tmp_path):
     result = start(tmp_path, "manage.py", "check", SLACK_WEBHOOK_URL="hooks.example/services/the-secret")
 
+    assert "SLACK_WEBHOOK_URL: " in result.stderr
     assert "the-secret" not in result.stderr
 
 

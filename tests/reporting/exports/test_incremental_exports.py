@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -20,41 +19,11 @@ from reporting.feeds.shapes import warehouse_rows
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, CheckpointMove, ExportRun, PricingExperimentSegment, SlackMessage
-from reporting.recording import segments
+from tests.database import add_segments, database_url, record_segments
 from tests.fakes import Reply, fake_server
 
 FEED = FEEDS["onboarding_segments"]
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def experiment(**changes) -> dict:
-    return {
-        "slug": "spring-offer",
-        "variant_key": "a",
-        "variant_name": None,
-        "is_control": False,
-        "status": "running",
-        "feature_flag_key": None,
-        "assignment_strategy": None,
-        **changes,
-    }
-
-
-def record(count: int = 1) -> list[str]:
-    """Record ``count`` orders with one experiment each."""
-    return [str(segments.record(uuid4(), [experiment()])[0]) for _ in range(count)]
-
-
-def add_rows(count: int) -> None:
-    """Add ``count`` rows by one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO reporting_pricingexperimentsegment"
-            " (event_id, journey_id, order_id, slug, variant_key, is_control, status, recorded_at)"
-            " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'a', 'b', false, 'running',"
-            " clock_timestamp() FROM generate_series(1, %s)",
-            [count],
-        )
 
 
 def run() -> ExportRun:
@@ -82,7 +51,7 @@ def received(server) -> list[str]:
 @pytest.mark.django_db(transaction=True)
 class TestSuccess:
     def test_rows_reach_the_webhook_and_the_lake_and_the_checkpoint_follows(self, webhook, settings):
-        ids = record(3)
+        ids = record_segments(3)
 
         result = run()
 
@@ -99,14 +68,14 @@ class TestSuccess:
         assert copy["downloadUrl"].startswith(settings.PUBLIC_BASE_URL)
 
     def test_the_next_run_takes_only_what_is_new(self, webhook):
-        record(2)
+        record_segments(2)
         run()
-        new = record(2)
+        new = record_segments(2)
 
         assert object_ids(run()) == new
 
     def test_nothing_new_is_skipped_and_uploads_nothing(self, webhook):
-        record(1)
+        record_segments(1)
         run()
         before = len(webhook.heard)
 
@@ -116,12 +85,12 @@ class TestSuccess:
         assert len(webhook.heard) == before
 
     def test_without_a_webhook_the_rows_reach_the_lake(self):
-        ids = record(2)
+        ids = record_segments(2)
 
         assert object_ids(run()) == ids
 
     def test_many_rows_go_in_batches_of_a_thousand(self, webhook):
-        add_rows(2_500)
+        add_segments(2_500)
 
         result = run()
 
@@ -129,7 +98,7 @@ class TestSuccess:
         assert sorted(object_ids(result)) == sorted(received(webhook))
 
     def test_the_move_of_the_checkpoint_is_kept_with_its_run(self):
-        record(1)
+        record_segments(1)
 
         result = run()
 
@@ -141,15 +110,15 @@ class TestSuccess:
         )
 
     def test_a_restored_database_takes_over_the_copy(self, settings):
-        record(2)
+        record_segments(2)
         run()
         Checkpoint.objects.all().delete()
-        new = record(1)
+        new = record_segments(1)
 
         assert object_ids(run()) == new
 
     def test_a_copy_that_differs_is_written_anew_even_when_nothing_is_new(self, settings):
-        record(1)
+        record_segments(1)
         run()
         uri = settings.CHECKPOINT_URIS[FEED.key]
         storage.write(uri, b'"2026-01-01T00:00:00Z"')
@@ -163,7 +132,7 @@ class TestSuccess:
 @pytest.mark.django_db(transaction=True)
 class TestFailure:
     def test_a_webhook_that_refuses_leaves_everything_for_the_next_run(self, webhook):
-        ids = record(2)
+        ids = record_segments(2)
         webhook.usual = Reply(400)
 
         failed = run()
@@ -176,7 +145,7 @@ class TestFailure:
         assert object_ids(run()) == ids
 
     def test_what_was_confirmed_before_the_failure_is_kept(self, webhook):
-        add_rows(2_500)
+        add_segments(2_500)
         webhook.replies.extend([Reply(200), Reply(400)])
 
         failed = run()
@@ -189,9 +158,9 @@ class TestFailure:
 
     def test_a_copy_that_cannot_be_written_does_not_fail_the_run(self, settings, tmp_path):
         (tmp_path / "file").write_text("in the way")
-        record(1)
+        record_segments(1)
         run()
-        record(1)
+        record_segments(1)
         settings.CHECKPOINT_URIS = {FEED.key: (tmp_path / "file" / "copy.json").as_uri()}
 
         result = run()
@@ -202,7 +171,7 @@ class TestFailure:
     def test_slack_hears_of_changes_alone(self, settings, webhook):
         settings.ONBOARDING_EXPORT_SLACK_WEBHOOK = "http://127.0.0.1:9/"
         for status in (200, 200, 400, 400, 200, 200):
-            record(1)
+            record_segments(1)
             webhook.usual = Reply(status)
             run()
 
@@ -222,7 +191,7 @@ class TestRacingWriters:
             turn = 0
             while time.monotonic() < deadline:
                 with transaction.atomic():
-                    ids = record(2)
+                    ids = record_segments(2)
                     threading.Event().wait(pause)
                     is_rolled_back = (turn := turn + 1) % 5 == 0
                     transaction.set_rollback(is_rolled_back)
@@ -253,7 +222,7 @@ class TestTheWholeLoop:
         secret = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
         settings.ANALYTICS_WEBHOOK_SECRETS = [secret]
         settings.ANALYTICS_SEGMENTS_WEBHOOK = f"{live_server.url}/api/v1/ingest/onboarding-segments"
-        record(3)
+        record_segments(3)
 
         first = run()
         Checkpoint.objects.all().delete()
@@ -333,7 +302,7 @@ class TestAKilledWorker:
             url = f"{server.url}/"
             committed: list[str] = []
             while not endings or endings[-1] != 0:
-                committed += record(2)
+                committed += record_segments(2)
                 endings.append(self.attempt(tmp_path, url, deadly_step))
                 deadly_step += 1
                 now = {path: path.read_bytes() for path in (tmp_path / "lake").rglob("*.ndjson")}
@@ -348,9 +317,3 @@ class TestAKilledWorker:
         listed = [path for path, _ in objects if Path(f"{path}.manifest.json").exists()]
         in_the_lake = {json.loads(line)["eventId"] for path in listed for line in path.read_text().splitlines()}
         assert in_the_lake == set(committed)
-
-
-def database_url() -> str:
-    values = connection.settings_dict
-    host = values["OPTIONS"].get("host") or values["HOST"]
-    return f"postgresql://postgres:@/{values['NAME']}?host={host}"

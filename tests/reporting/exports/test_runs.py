@@ -18,24 +18,17 @@ from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, ExportRun, SlackMessage
 from smplat.settings import ExportTarget
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
-from tests.factories import quick_order_event, workflow_event
+from telemetry.models import QuickOrderEvent
+from tests.database import capture, capture_quick_orders
+from tests.factories import workflow_event
 
 QUICK_ORDER = FEEDS["quick_order"]
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
 
 
 def run(feed: str = "quick_order") -> ExportRun:
     request = runs.request_run(FEEDS[feed], ExportRun.Trigger.COMMAND)
     runs.perform(request)
     return ExportRun.objects.get(pk=request.pk)
-
-
-def store(count: int, **changes) -> list[str]:
-    events = [quick_order_event(**changes) for _ in range(count)]
-    capture(events, BOTH)
-    return [event["id"] for event in events]
 
 
 def content(uri: str) -> bytes:
@@ -54,9 +47,9 @@ def files(settings) -> list[str]:
 @pytest.mark.django_db(transaction=True)
 class TestSuccess:
     def test_object_manifest_status_and_snapshot_agree(self, settings):
-        store(4)
-        store(1, name="quick_order.abort", reason="dismiss")
-        store(3, name="quick_order.complete", outcome="success")
+        capture_quick_orders(4)
+        capture_quick_orders(1, name="quick_order.abort", reason="dismiss")
+        capture_quick_orders(3, name="quick_order.complete", outcome="success")
 
         result = run()
 
@@ -90,7 +83,7 @@ class TestSuccess:
         assert (settings.LOCAL_SNAPSHOT_DIR / "quick-order-events.ndjson").read_bytes() == data
 
     def test_the_status_of_the_workflow_feed_names_its_key_and_activity(self, settings):
-        capture([workflow_event(), workflow_event(workflowAction="queue.pause")], BOTH)
+        capture([workflow_event(), workflow_event(workflowAction="queue.pause")])
 
         result = run("guardrail_workflow")
 
@@ -101,7 +94,7 @@ class TestSuccess:
         assert status["metrics"]["attachmentTotals"]["upload"] == 1
 
     def test_the_download_url_serves_the_objects_bytes(self, client):
-        store(2)
+        capture_quick_orders(2)
         result = run()
 
         answer = client.get(urlsplit((result.status or {})["downloadUrl"]).path)
@@ -109,7 +102,7 @@ class TestSuccess:
         assert answer.getvalue() == content(result.object_uri)
 
     def test_the_key_carries_day_time_and_run(self, settings):
-        store(1)
+        capture_quick_orders(1)
 
         result = run()
 
@@ -119,7 +112,7 @@ class TestSuccess:
         assert file.endswith(f"Z-{result.pk}.ndjson")
 
     def test_it_moves_the_checkpoint_and_says_so(self):
-        store(3)
+        capture_quick_orders(3)
 
         first, second = run(), run()
 
@@ -131,7 +124,7 @@ class TestSuccess:
 
     def test_to_s3(self, s3, settings):
         settings.EXPORT_TARGETS = {"quick_order": ExportTarget("s3://lake/shop", "s3://lake/status.json", "")}
-        store(2)
+        capture_quick_orders(2)
 
         result = run()
 
@@ -146,9 +139,9 @@ class TestSuccess:
         )
 
     def test_twenty_thousand_events_between_two_runs_all_reach_the_lake(self, settings):
-        store(10)
+        capture_quick_orders(10)
         run()
-        sent = [event_id for _ in range(20) for event_id in store(1_000)]
+        sent = [event_id for _ in range(20) for event_id in capture_quick_orders(1_000)]
 
         result = run()
 
@@ -157,7 +150,7 @@ class TestSuccess:
         assert [json.loads(line)["id"] for line in snapshot] == sent[-5_000:]
 
     def test_a_burst_by_writers_that_overlap_the_runs_reaches_the_lake(self):
-        store(10)
+        capture_quick_orders(10)
         run()
         sent: list[str] = []
         go_on = threading.Event()
@@ -165,7 +158,7 @@ class TestSuccess:
         def write() -> None:
             for _ in range(10):
                 with transaction.atomic():
-                    sent.extend(store(500))
+                    sent.extend(capture_quick_orders(500))
                     go_on.wait(0.02)
             connection.close()
 
@@ -187,7 +180,7 @@ class TestSuccess:
 
         def write() -> None:
             with transaction.atomic():
-                late.extend(store(1))
+                late.extend(capture_quick_orders(1))
                 inserted.set()
                 may_commit.wait(30)
             connection.close()
@@ -195,7 +188,7 @@ class TestSuccess:
         writer = threading.Thread(target=write)
         writer.start()
         inserted.wait(30)
-        store(2)
+        capture_quick_orders(2)
         threading.Timer(0.3, may_commit.set).start()
 
         result = run()
@@ -205,7 +198,7 @@ class TestSuccess:
 
     def test_values_that_json_escapes_survive(self):
         text = 'quote " backslash \\ newline \n tab \t emoji 🛒 line separator \u2028 delete \x7f'
-        store(1, productTitle=text, metadata={text: [text, 1.5, -(2**63), 2**63 - 1, True, None, {}]})
+        capture_quick_orders(1, productTitle=text, metadata={text: [text, 1.5, -(2**63), 2**63 - 1, True, None, {}]})
 
         line = json.loads(content(run().object_uri))
 
@@ -222,7 +215,7 @@ class TestNoSuccess:
         assert files(settings) == []
 
     def test_a_lake_that_cannot_be_written_fails_the_run_and_leaves_the_checkpoint(self, settings, tmp_path):
-        store(1)
+        capture_quick_orders(1)
         (tmp_path / "lake").write_text("a file is in the way")
 
         result = run()
@@ -233,7 +226,7 @@ class TestNoSuccess:
         assert not Checkpoint.objects.exists()
 
     def test_the_run_after_a_failed_one_takes_up_everything(self, settings, tmp_path):
-        ids = store(3)
+        ids = capture_quick_orders(3)
         (tmp_path / "lake").write_text("a file is in the way")
         run()
         (tmp_path / "lake").unlink()
@@ -241,7 +234,7 @@ class TestNoSuccess:
         assert exported_ids(run()) == ids
 
     def test_a_defect_closes_the_run_and_shows_itself(self, monkeypatch):
-        store(1)
+        capture_quick_orders(1)
         monkeypatch.setattr(window_job, "status_json", lambda *args: 1 / 0)
         request = runs.request_run(QUICK_ORDER, ExportRun.Trigger.COMMAND)
 
@@ -251,7 +244,7 @@ class TestNoSuccess:
         assert ExportRun.objects.get().state == "failed"
 
     def test_a_second_run_at_the_same_time_is_recorded_as_skipped(self, monkeypatch):
-        store(1)
+        capture_quick_orders(1)
         during: list[ExportRun] = []
 
         def run_another(*args):
@@ -274,7 +267,7 @@ class TestNoSuccess:
         )
 
     def test_a_run_that_was_closed_meanwhile_cannot_move_the_checkpoint(self, monkeypatch):
-        store(1)
+        capture_quick_orders(1)
         monkeypatch.setattr(
             window_job, "_replace_snapshot", lambda *args: ExportRun.objects.update(state="failed", error="closed")
         )
@@ -294,7 +287,7 @@ class TestSlack:
 
     def test_it_hears_of_success_and_of_skipped_runs(self):
         run()
-        store(2)
+        capture_quick_orders(2)
         result = run()
 
         assert "skipped. Skipped: there is nothing to export." in self.texts()[0]
@@ -320,7 +313,7 @@ class TestSlack:
 @pytest.mark.django_db(transaction=True)
 class TestCommand:
     def test_it_says_on_stderr_how_the_run_ended(self, capsys):
-        store(2)
+        capture_quick_orders(2)
 
         call_command("run_export", "quick_order")
 
@@ -329,7 +322,7 @@ class TestCommand:
         assert output.err.startswith("quick_order: succeeded. 2 rows")
 
     def test_a_failed_run_is_exit_code_1(self, tmp_path):
-        store(1)
+        capture_quick_orders(1)
         (tmp_path / "lake").write_text("a file is in the way")
 
         with pytest.raises(CommandError) as error:

@@ -186,7 +186,7 @@ class TestFile:
 
         with (
             files_no_larger_than(8_192),
-            pytest.raises(SinkError, match=r"cannot write /.*/out\.ndjson: File too larg"),
+            pytest.raises(SinkError, match=r"cannot write /.*/out\.ndjson: File too large"),
         ):
             run()
         sink.abort()

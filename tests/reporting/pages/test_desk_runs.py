@@ -13,29 +13,12 @@ from reporting.exports import previews, runs
 from reporting.exports.progress import Meter
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.database import add_quick_orders, capture, database_url
 from tests.factories import quick_order_event
-from tests.reporting.exports.test_incremental_exports import database_url
 
 RUNS = "/admin/reports/runs/"
 FOLLOW_UPS = "/api/v1/reporting/guardrails/followups"
 START = "/admin/reports/feeds/quick_order/start"
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
-
-
-def many_quick_orders(count: int) -> None:
-    """Insert ``count`` events at once, with every second position unused, as after events that came twice."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO telemetry_quickorderevent (position, event_id, recorded_at, event_name, metadata, event)"
-            " SELECT nextval('telemetry_quickorderevent_position_seq')"
-            "  + 0 * nextval('telemetry_quickorderevent_position_seq'),"
-            " gen_random_uuid(), now(), 'quick_order.start', '{}', '{\"name\": \"quick_order.start\"}'"
-            " FROM generate_series(1, %s)",
-            [count],
-        )
-        cursor.execute("ANALYZE telemetry_quickorderevent")
 
 
 def perform(feed: str = "quick_order") -> ExportRun:
@@ -51,7 +34,7 @@ def text(answer) -> str:
 @pytest.mark.django_db
 class TestPreview:
     def test_it_counts_what_the_run_then_exports(self, operator):
-        capture([quick_order_event() for _ in range(7)], BOTH)
+        capture([quick_order_event() for _ in range(7)])
 
         page = text(operator.get(START))
         run = perform()
@@ -61,7 +44,7 @@ class TestPreview:
 
     def test_beyond_its_limit_it_estimates_from_the_density_of_positions(self, monkeypatch):
         monkeypatch.setattr(previews, "MAX_COUNTED", 500)
-        many_quick_orders(6_000)
+        add_quick_orders(6_000)
 
         preview = previews.preview(FEEDS["quick_order"])
 
@@ -126,12 +109,12 @@ class TestProgress:
         assert "HX-Refresh" not in answer.headers
 
     def test_a_run_that_ended_has_its_page_loaded_anew(self, operator):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
         assert operator.get(f"{perform().get_absolute_url()}/progress")["HX-Refresh"] == "true"
 
     def test_an_export_notes_how_many_rows_it_expects(self):
-        capture([quick_order_event() for _ in range(4)], BOTH)
+        capture([quick_order_event() for _ in range(4)])
 
         assert perform().expected_rows == 4
 
@@ -160,7 +143,7 @@ class TestProgress:
 @pytest.mark.django_db
 class TestRunPage:
     def test_it_shows_steps_with_the_time_each_took(self, operator):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
         run = perform()
         lines = list(run.log_lines.all())
         lines[1].at = lines[0].at + timedelta(seconds=2.5)
@@ -171,7 +154,7 @@ class TestRunPage:
         assert f'<span class="runs-took">+2.50 s</span> {lines[1].message}' in page
 
     def test_the_receipt_is_the_manifest_of_the_object(self, operator):
-        capture([quick_order_event() for _ in range(2)], BOTH)
+        capture([quick_order_event() for _ in range(2)])
         run = perform()
 
         page = text(operator.get(f"{run.get_absolute_url()}/receipt"))
@@ -180,7 +163,7 @@ class TestRunPage:
         assert "<dt>sha256</dt>" in page
 
     def test_a_receipt_that_is_gone_is_explained(self, operator, tmp_path):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
         run = perform()
         (tmp_path / "lake").rename(tmp_path / "elsewhere")
 
@@ -198,7 +181,7 @@ class TestRunPage:
     def test_a_retry_is_a_run_of_the_same_feed(self, operator, eager_tasks):
         run = perform()
         assert run.state == "skipped"
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
         answer = operator.post(f"{run.get_absolute_url()}/retry")
 
@@ -207,7 +190,7 @@ class TestRunPage:
         assert (again.feed, again.state, again.rows) == ("quick_order", "succeeded", 1)
 
     def test_a_run_that_succeeded_cannot_be_retried(self, operator):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
         assert operator.post(f"{perform().get_absolute_url()}/retry").status_code == 404
 
