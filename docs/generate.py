@@ -1,7 +1,7 @@
 """Writes the generated documentation: ``python -m docs.generate``, or ``make docs``.
 
-``docs/feeds.md`` is derived from the declarations in ``reporting/feeds.py``. Nothing in it depends on the time, the
-machine or the settings, so that a test can compare the committed file with what would be written now.
+``docs/feeds.md`` is derived from the declarations in ``reporting/feeds/declarations.py``. Nothing in it depends on the
+time, the machine or the settings, so that a test can compare the committed file with what would be written now.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from reporting.feeds.checksums import ID_SUM_DIGITS, id_number, id_sum_sql
 FEEDS_PAGE = Path(__file__).with_name("feeds.md")
 _EXAMPLE_KEY = "0000002a-8f0e-4a4b-9d57-1c2f6b0a7e94"
 _INTRODUCTION = """\
-<!-- Written by `make docs` out of reporting/feeds.py; change that file, not this one. -->
+<!-- Written by `make docs` out of reporting/feeds/declarations.py; change that file, not this one. -->
 
 # Feeds
 
