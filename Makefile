@@ -4,7 +4,8 @@ BIN := $(VENV)/bin
 # uv is quicker where it is installed; pip is part of every Python.
 UV := $(shell command -v uv 2>/dev/null)
 ifdef UV
-MAKE_VENV = $(UV) venv --quiet --python $(PYTHON) $(VENV)
+# With pip in it, for whoever runs make without uv afterwards.
+MAKE_VENV = $(UV) venv --quiet --seed --python $(PYTHON) $(VENV)
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r
 else
 MAKE_VENV = $(PYTHON) -m venv $(VENV)
