@@ -25,7 +25,7 @@ test: $(VENV)/.dev ## Install and run the whole test suite on a real PostgreSQL
 	@$(BIN)/python -m pytest $(ARGS)
 
 coverage: $(VENV)/.dev ## Run the tests and list the lines and branches they miss
-	@$(BIN)/python -m pytest --cov $(ARGS)
+	@sh -ec '$(BIN)/coverage erase; $(BIN)/coverage run -m pytest $(ARGS); $(BIN)/coverage combine --quiet; $(BIN)/coverage report'
 
 lint: $(VENV)/.dev ## Check style, spelling, imports, types and migrations
 	@sh -ec '$(BIN)/ruff check .; $(BIN)/ruff format --check .; $(BIN)/typos; $(BIN)/lint-imports --no-logo; DEBUG=1 $(BIN)/mypy .; DEBUG=1 VAR_DIR=var/lint $(BIN)/python manage.py makemigrations --check --dry-run'

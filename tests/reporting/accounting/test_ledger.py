@@ -175,6 +175,17 @@ class TestAtOnce:
         assert rows() == (2, 0, 2, 0)
         assert RowTotal.objects.get(feed="quick_order").rows == 2
 
+    def test_a_fold_goes_on_until_no_tally_is_left(self):
+        tallies = (
+            IntakeTally(line="", received=1, accepted=0, duplicates=0, ignored=1, rejected=0) for _ in range(5_001)
+        )
+        IntakeTally.objects.bulk_create(tallies)
+
+        ledger.fold()
+
+        assert not IntakeTally.objects.exists()
+        assert IntakeTotal.objects.get(line="").received == 5_001
+
     def test_readers_never_see_a_remainder_while_writers_write(self):
         ended = threading.Event()
 
