@@ -8,7 +8,8 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from reporting.feeds import FEEDS
-from tests.repository.tree import ROOT, committed_files
+from tests import ROOT
+from tests.repository.tree import committed_files
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))

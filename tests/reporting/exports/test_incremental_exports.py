@@ -19,11 +19,11 @@ from reporting.feeds.shapes import warehouse_rows
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, CheckpointMove, ExportRun, PricingExperimentSegment, SlackMessage
+from tests import ROOT
 from tests.database import add_segments, database_url, record_segments
 from tests.fakes import Reply, fake_server
 
 FEED = FEEDS["onboarding_segments"]
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def run() -> ExportRun:

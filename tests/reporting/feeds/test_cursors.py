@@ -142,7 +142,7 @@ class TestPages:
             seen += [uuid.UUID(row["eventId"]) for row in page.rows]
             cursor, pages = page.next_cursor, pages + 1
             if pages % max(1, 1_000 // limit) == 0:
-                # Before, inside and behind the tie, wherever the walk is just now.
+                # Before, inside and after the tie, wherever the walk is just now.
                 add_segments(3, TIE - timedelta(hours=2), timedelta(hours=2))
 
         assert len(there_at_first) == 5_000
@@ -172,7 +172,7 @@ _MANY = 200_000
 @pytest.mark.django_db
 class TestPlans:
     def check(self, feed, index, within=None):
-        """Check first pages, and deep ones behind a bare cursor and behind one with a tie-break, in both orders."""
+        """Check first pages, and deep ones after a bare cursor and after one with a tie-break, in both orders."""
         middle = TIE + timedelta(seconds=_MANY // 2)
         for is_ascending in (True, False):
             for cursor in (None, Cursor(middle), Cursor(middle, KEY)):

@@ -19,6 +19,7 @@ from reporting.feeds import FEEDS
 from reporting.models import Checkpoint, ExportRun, PricingExperimentSegment
 from reporting.recording import segments
 from smplat.lib.times import iso
+from tests import ROOT
 from tests.database import add_segments, create_follow_up, database_url, record_segments
 from tests.environment import API_KEY
 from tests.factories import experiment
@@ -26,7 +27,6 @@ from tests.fakes import Reply, closed_port_url, fake_server
 
 SEGMENTS, FOLLOWUPS = "export_onboarding_pricing_segments", "export_guardrail_followups"
 VIA_API = "export_onboarding_pricing_segments_via_api"
-ROOT = Path(__file__).resolve().parents[3]
 NASTY = 'quote " backslash \\ newline \n tab \t emoji 🛒 delete \x7f bell \x07'
 
 
