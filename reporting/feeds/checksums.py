@@ -57,9 +57,9 @@ def json_text_sql(dialect: str, name: str) -> str:
 
 def json_sum_sql(dialect: str, feed: Feed) -> str:
     """SQL for a sum over the JSON columns, each with its row's key; for a feed without any, 0 in every case."""
-    string_schema = [f"COALESCE({json_text_sql(dialect, name)}, '-')" for name in json_columns(feed)]
-    keyed = " || ".join([f"LOWER(CAST({feed.key_column} AS VARCHAR(36)))", *string_schema])
-    return f"SUM({_number(dialect, f'MD5({keyed})')})" if string_schema else "SUM(0)"
+    strings = [f"COALESCE({json_text_sql(dialect, name)}, '-')" for name in json_columns(feed)]
+    keyed = " || ".join([f"LOWER(CAST({feed.key_column} AS VARCHAR(36)))", *strings])
+    return f"SUM({_number(dialect, f'MD5({keyed})')})" if strings else "SUM(0)"
 
 
 def _text(dialect: str, column: Column) -> str:

@@ -233,7 +233,7 @@ def url_name(options: dict[str, Any], feed: Feed) -> str:
 
 
 def whole(text: str) -> int:
-    """A flag's positive whole number."""
+    """A flag's positive integer."""
     if not (text.isascii() and text.isdigit() and 0 < int(text[:18]) == int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)

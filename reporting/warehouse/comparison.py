@@ -139,17 +139,15 @@ class Comparison:
         time, key = self._feed.time_column, self._feed.key_column
         first, after = Days(day, day).bounds
         rows = model_of(self._feed)._default_manager.filter(**{f"{time}__gte": first, f"{time}__lt": after})
-        string_schema = {
-            f"text_{name}": RawSQL(json_text_sql("postgres", name), []) for name in json_columns(self._feed)
-        }
+        strings = {f"text_{name}": RawSQL(json_text_sql("postgres", name), []) for name in json_columns(self._feed)}
         sums = {"content": RawSQL(content_sql("postgres", self._feed), [])}
-        annotated = rows.order_by(key).annotate(**sums, **string_schema)
-        yield from annotated.values_list(key, "position", "content", *string_schema).iterator(chunk_size=_KEYS_AT_ONCE)
+        annotated = rows.order_by(key).annotate(**sums, **strings)
+        yield from annotated.values_list(key, "position", "content", *strings).iterator(chunk_size=_KEYS_AT_ONCE)
 
     def _warehouse_rows(self, day: date) -> Iterator[tuple[Any, ...]]:
         dialect = self._target.dialect
-        string_schema = [json_text_sql(dialect, name) for name in json_columns(self._feed)]
-        values = ", ".join([_key_text(self._feed), content_sql(dialect, self._feed), *string_schema])
+        strings = [json_text_sql(dialect, name) for name in json_columns(self._feed)]
+        values = ", ".join([_key_text(self._feed), content_sql(dialect, self._feed), *strings])
         condition, parameters = within(self._target, self._feed, Days(day, day))
         query = f"SELECT {values} FROM {self._feed.table} WHERE {condition} ORDER BY 1"  # noqa: S608 - names of ours
         return self._target.stream(query, parameters)
@@ -218,13 +216,12 @@ def _side_by_side(here: Iterator[Any], there: Iterator[Any]) -> Iterator[tuple[s
 
 
 def _is_alike(here: tuple[Any, ...], there: tuple[Any, ...]) -> bool:
-    """Whether two rows hold the same: the MD5 of their scalars, and the texts of their JSON, parsed."""
+    """Whether two rows hold the same: the MD5 of their scalars, and their JSON, parsed."""
     if here[0] != there[0]:
         return False
-    string_schema = zip(here[1:], there[1:], strict=True)
+    strings = zip(here[1:], there[1:], strict=True)
     return all(
-        one is not None and other is not None and _is_same(*map(orjson.loads, (one, other)))
-        for one, other in string_schema
+        one is not None and other is not None and _is_same(*map(orjson.loads, (one, other))) for one, other in strings
     )
 
 

@@ -167,9 +167,9 @@ def fill_staging(dialect: str, feed: Feed, path: Path, max_bytes: int) -> list[s
 
 def fill_refused(dialect: str, path: Path, max_bytes: int) -> list[str]:
     """The statements that bring a file of refused rows, of at most ``max_bytes`` bytes a line, into their table."""
-    string_schema = dict.fromkeys(("object", "feed", "reason", "raw"), "TEXT")
+    strings = dict.fromkeys(("object", "feed", "reason", "raw"), "TEXT")
     seen_at = type_of(dialect, Column("seen_at", ColumnType.TIMESTAMP, (), ""))
-    return _fill(dialect, REFUSED, {**string_schema, "line": "BIGINT", "seen_at": seen_at}, path, max_bytes)
+    return _fill(dialect, REFUSED, {**strings, "line": "BIGINT", "seen_at": seen_at}, path, max_bytes)
 
 
 def write_history(dialect: str) -> str:
