@@ -7,7 +7,9 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from reporting.models import GuardrailFollowUp
+from reporting.exports import runs
+from reporting.feeds import FEEDS
+from reporting.models import ExportRun, GuardrailFollowUp
 from reporting.recording import followups, segments
 from telemetry import intake
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
@@ -53,6 +55,13 @@ def create_follow_up(**changes: Any) -> GuardrailFollowUp:
     row = GuardrailFollowUp.objects.create(**{"created_at": timezone.now(), **follow_up(**changes)})
     row.refresh_from_db()
     return row
+
+
+def export(feed_key: str = "quick_order") -> ExportRun:
+    """Carry out a run of a feed to its end, and return it as it was stored."""
+    run = runs.perform(runs.request_run(FEEDS[feed_key], ExportRun.Trigger.COMMAND))
+    run.refresh_from_db()
+    return run
 
 
 def add_quick_orders(count: int) -> None:

@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 from django.test.testcases import QuietWSGIRequestHandler
 
-from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import automation
-from reporting.models import ExportRun
-from tests.database import capture, record_follow_up, record_segment
+from tests.database import capture, export, record_follow_up, record_segment
 from tests.environment import API_KEY
 from tests.factories import quick_order_event, workflow_event
 
@@ -29,8 +27,8 @@ def rows(transactional_db):
     record_segment()
     record_follow_up()
     automation.run()
-    for feed in FEEDS.values():
-        runs.perform(runs.request_run(feed, ExportRun.Trigger.COMMAND))
+    for feed_key in FEEDS:
+        export(feed_key)
 
 
 @pytest.fixture

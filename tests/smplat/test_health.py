@@ -2,11 +2,8 @@
 
 import pytest
 
-from reporting.exports import runs
-from reporting.feeds import FEEDS
-from reporting.models import ExportRun
 from smplat.celery import app
-from tests.database import capture
+from tests.database import capture, export
 from tests.factories import quick_order_event
 
 
@@ -71,9 +68,9 @@ def test_metrics_count_what_became_of_events(client, stranger):
 
 @pytest.mark.django_db
 def test_metrics_tell_how_fresh_each_feed_is(client):
-    runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+    export()
     capture([quick_order_event() for _ in range(3)])
-    runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+    export()
 
     text = client.get("/metrics").content.decode()
 

@@ -18,12 +18,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from rest_framework.views import APIView
 
 from reporting.api import examples
-from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import automation
-from reporting.models import ExportRun
 from tests import ROOT
-from tests.database import capture, record_follow_up, record_segment
+from tests.database import capture, export, record_follow_up, record_segment
 from tests.factories import quick_order_event, workflow_event
 
 LISTS = {
@@ -199,7 +197,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize(("path", "key"), ARTIFACTS.items())
     def test_the_lines_of_a_download_keep_to_their_schema(self, operator, document, path, key):
-        runs.perform(runs.request_run(FEEDS[key], ExportRun.Trigger.COMMAND))
+        export(key)
 
         lines = operator.get(path).getvalue().splitlines()
         schema = answer_schema(document, path, "application/x-ndjson")["contentSchema"]

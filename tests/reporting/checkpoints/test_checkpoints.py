@@ -31,7 +31,7 @@ from reporting.lake import storage
 from reporting.models import Checkpoint, CheckpointMove, ExportRun
 from smplat.lib.times import iso
 from telemetry.models import QuickOrderEvent
-from tests.database import capture_quick_orders, create_follow_up
+from tests.database import capture_quick_orders, create_follow_up, export
 
 FEED = "guardrail_followups"
 CURSOR = "2026-01-22T04:00:00.123456Z"
@@ -335,12 +335,6 @@ class TestReconcile:
 
 def positions() -> list[int]:
     return list(QuickOrderEvent.objects.order_by("position").values_list("position", flat=True))
-
-
-def export() -> ExportRun:
-    run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)
-    runs.perform(run)
-    return run
 
 
 def sent(run: ExportRun) -> list[str]:

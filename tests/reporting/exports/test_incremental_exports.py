@@ -13,23 +13,16 @@ from pathlib import Path
 import pytest
 from django.db import connection, transaction
 
-from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.feeds.shapes import warehouse_rows
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, CheckpointMove, ExportRun, PricingExperimentSegment, SlackMessage
 from tests import ROOT
-from tests.database import add_segments, database_url, record_segments
+from tests.database import add_segments, database_url, export, record_segments
 from tests.fakes import Reply, fake_server
 
 FEED = FEEDS["onboarding_segments"]
-
-
-def run() -> ExportRun:
-    request = runs.request_run(FEED, ExportRun.Trigger.SCHEDULE)
-    runs.perform(request)
-    return ExportRun.objects.get(pk=request.pk)
 
 
 def object_ids(run: ExportRun) -> list[str]:
@@ -53,7 +46,7 @@ class TestSuccess:
     def test_rows_reach_the_webhook_and_the_lake_and_the_checkpoint_follows(self, webhook, settings):
         ids = record_segments(3)
 
-        result = run()
+        result = export(FEED.key)
 
         assert (result.state, result.rows, result.error) == ("succeeded", 3, "")
         assert received(webhook) == object_ids(result) == ids
@@ -69,17 +62,17 @@ class TestSuccess:
 
     def test_the_next_run_takes_only_what_is_new(self, webhook):
         record_segments(2)
-        run()
+        export(FEED.key)
         new = record_segments(2)
 
-        assert object_ids(run()) == new
+        assert object_ids(export(FEED.key)) == new
 
     def test_nothing_new_is_skipped_and_uploads_nothing(self, webhook):
         record_segments(1)
-        run()
+        export(FEED.key)
         before = len(webhook.heard)
 
-        result = run()
+        result = export(FEED.key)
 
         assert (result.state, result.object_uri) == ("skipped", "")
         assert len(webhook.heard) == before
@@ -87,12 +80,12 @@ class TestSuccess:
     def test_without_a_webhook_the_rows_reach_the_lake(self):
         ids = record_segments(2)
 
-        assert object_ids(run()) == ids
+        assert object_ids(export(FEED.key)) == ids
 
     def test_many_rows_go_in_batches_of_a_thousand(self, webhook):
         add_segments(2_500)
 
-        result = run()
+        result = export(FEED.key)
 
         assert [len(json.loads(heard.body)["events"]) for heard in webhook.heard] == [1_000, 1_000, 500]
         assert sorted(object_ids(result)) == sorted(received(webhook))
@@ -100,7 +93,7 @@ class TestSuccess:
     def test_the_move_of_the_checkpoint_is_kept_with_its_run(self):
         record_segments(1)
 
-        result = run()
+        result = export(FEED.key)
 
         move = CheckpointMove.objects.get()
         assert (move.run_id, move.from_position, move.to_position) == (
@@ -111,19 +104,19 @@ class TestSuccess:
 
     def test_a_restored_database_takes_over_the_copy(self, settings):
         record_segments(2)
-        run()
+        export(FEED.key)
         Checkpoint.objects.all().delete()
         new = record_segments(1)
 
-        assert object_ids(run()) == new
+        assert object_ids(export(FEED.key)) == new
 
     def test_a_copy_that_differs_is_written_anew_even_when_nothing_is_new(self, settings):
         record_segments(1)
-        run()
+        export(FEED.key)
         uri = settings.CHECKPOINT_URIS[FEED.key]
         storage.write(uri, b'"2026-01-01T00:00:00Z"')
 
-        result = run()
+        result = export(FEED.key)
 
         assert result.state == "skipped"
         assert json.loads(b"".join(storage.read(uri)))["position"] == Checkpoint.objects.get().position
@@ -135,35 +128,35 @@ class TestFailure:
         ids = record_segments(2)
         webhook.usual = Reply(400)
 
-        failed = run()
+        failed = export(FEED.key)
 
         assert failed.state == "failed"
         assert "ANALYTICS_SEGMENTS_WEBHOOK" in failed.error
         assert "secret-path" not in failed.error
         assert not Checkpoint.objects.exists()
         webhook.usual = Reply(200)
-        assert object_ids(run()) == ids
+        assert object_ids(export(FEED.key)) == ids
 
     def test_what_was_confirmed_before_the_failure_is_kept(self, webhook):
         add_segments(2_500)
         webhook.replies.extend([Reply(200), Reply(400)])
 
-        failed = run()
+        failed = export(FEED.key)
 
         assert failed.state == "failed"
         assert "1000 rows were delivered before and are kept" in failed.error
         assert Checkpoint.objects.get().rows == 1_000
-        following = run()
+        following = export(FEED.key)
         assert (following.state, following.rows) == ("succeeded", 1_500)
 
     def test_a_copy_that_cannot_be_written_does_not_fail_the_run(self, settings, tmp_path):
         (tmp_path / "file").write_text("in the way")
         record_segments(1)
-        run()
+        export(FEED.key)
         record_segments(1)
         settings.CHECKPOINT_URIS = {FEED.key: (tmp_path / "file" / "copy.json").as_uri()}
 
-        result = run()
+        result = export(FEED.key)
 
         assert result.state == "succeeded"
         assert any("The checkpoint's copy is behind" in line.message for line in result.log_lines.all())
@@ -173,7 +166,7 @@ class TestFailure:
         for status in (200, 200, 400, 400, 200, 200):
             record_segments(1)
             webhook.usual = Reply(status)
-            run()
+            export(FEED.key)
 
         texts = list(SlackMessage.objects.order_by("id").values_list("text", flat=True))
         assert [text.partition(": ")[2].partition(".")[0] for text in texts] == ["succeeded", "failed", "succeeded"]
@@ -204,11 +197,11 @@ class TestRacingWriters:
             writer.start()
         delivered: list[str] = []
         while any(writer.is_alive() for writer in writers):
-            result = run()
+            result = export(FEED.key)
             assert result.state in {"succeeded", "skipped"}, result.error
             delivered += object_ids(result) if result.object_uri else []
             threading.Event().wait(0.05)
-        result = run()
+        result = export(FEED.key)
         delivered += object_ids(result) if result.object_uri else []
 
         assert sorted(delivered) == sorted(committed)
@@ -224,10 +217,10 @@ class TestTheWholeLoop:
         settings.ANALYTICS_SEGMENTS_WEBHOOK = f"{live_server.url}/api/v1/ingest/onboarding-segments"
         record_segments(3)
 
-        first = run()
+        first = export(FEED.key)
         Checkpoint.objects.all().delete()
         storage.write(settings.CHECKPOINT_URIS[FEED.key], b'"1970-01-01T00:00:00Z"')
-        second = run()
+        second = export(FEED.key)
 
         assert (first.state, second.state) == ("succeeded", "succeeded")
         staged = list((tmp_path / "lake" / "stage").rglob("*.ndjson"))

@@ -19,16 +19,10 @@ from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, ExportRun, SlackMessage
 from smplat.settings import ExportTarget
 from telemetry.models import QuickOrderEvent
-from tests.database import capture, capture_quick_orders
+from tests.database import capture, capture_quick_orders, export
 from tests.factories import workflow_event
 
 QUICK_ORDER = FEEDS["quick_order"]
-
-
-def run(feed: str = "quick_order") -> ExportRun:
-    request = runs.request_run(FEEDS[feed], ExportRun.Trigger.COMMAND)
-    runs.perform(request)
-    return ExportRun.objects.get(pk=request.pk)
 
 
 def content(uri: str) -> bytes:
@@ -51,7 +45,7 @@ class TestSuccess:
         capture_quick_orders(1, name="quick_order.abort", reason="dismiss")
         capture_quick_orders(3, name="quick_order.complete", outcome="success")
 
-        result = run()
+        result = export()
 
         assert (result.state, result.rows, result.error) == ("succeeded", 8, "")
         data = content(result.object_uri)
@@ -85,7 +79,7 @@ class TestSuccess:
     def test_the_status_of_the_workflow_feed_names_its_key_and_activity(self, settings):
         capture([workflow_event(), workflow_event(workflowAction="queue.pause")])
 
-        result = run("guardrail_workflow")
+        result = export("guardrail_workflow")
 
         status = json.loads(content(settings.EXPORT_TARGETS["guardrail_workflow"].status_uri))
         assert list(status) == ["syncedAt", "events", "downloadUrl", "workflowUrl", "s3Key", "metrics"]
@@ -95,7 +89,7 @@ class TestSuccess:
 
     def test_the_download_url_serves_the_objects_bytes(self, client):
         capture_quick_orders(2)
-        result = run()
+        result = export()
 
         answer = client.get(urlsplit((result.status or {})["downloadUrl"]).path)
 
@@ -104,7 +98,7 @@ class TestSuccess:
     def test_the_key_carries_day_time_and_run(self, settings):
         capture_quick_orders(1)
 
-        result = run()
+        result = export()
 
         name = result.object_uri.removeprefix(f"{settings.LAKE_URI}/quick-order/")
         day, _, file = name.rpartition("/")
@@ -114,7 +108,7 @@ class TestSuccess:
     def test_it_moves_the_checkpoint_and_says_so(self):
         capture_quick_orders(3)
 
-        first, second = run(), run()
+        first, second = export(), export()
 
         checkpoint = Checkpoint.objects.get(pk="quick_order")
         assert checkpoint.position == QuickOrderEvent.objects.order_by("-position")[0].position
@@ -126,7 +120,7 @@ class TestSuccess:
         settings.EXPORT_TARGETS = {"quick_order": ExportTarget("s3://lake/shop", "s3://lake/status.json", "")}
         capture_quick_orders(2)
 
-        result = run()
+        result = export()
 
         assert result.object_uri.startswith("s3://lake/shop/quick-order/")
         keys = [item["Key"] for item in s3.list_objects_v2(Bucket="lake")["Contents"]]
@@ -140,10 +134,10 @@ class TestSuccess:
 
     def test_twenty_thousand_events_between_two_runs_all_reach_the_lake(self, settings):
         capture_quick_orders(10)
-        run()
+        export()
         sent = [event_id for _ in range(20) for event_id in capture_quick_orders(1_000)]
 
-        result = run()
+        result = export()
 
         assert exported_ids(result)[-20_000:] == sent
         snapshot = (settings.LOCAL_SNAPSHOT_DIR / "quick-order-events.ndjson").read_bytes().splitlines()
@@ -151,7 +145,7 @@ class TestSuccess:
 
     def test_a_burst_by_writers_that_overlap_the_runs_reaches_the_lake(self):
         capture_quick_orders(10)
-        run()
+        export()
         sent: list[str] = []
         go_on = threading.Event()
 
@@ -165,10 +159,10 @@ class TestSuccess:
         writers = [threading.Thread(target=write) for _ in range(4)]
         for writer in writers:
             writer.start()
-        results = [run(), run()]
+        results = [export(), export()]
         for writer in writers:
             writer.join()
-        results.append(run())
+        results.append(export())
 
         assert len(sent) == 20_000
         assert {result.state for result in results} == {"succeeded"}
@@ -191,7 +185,7 @@ class TestSuccess:
         capture_quick_orders(2)
         threading.Timer(0.3, may_commit.set).start()
 
-        result = run()
+        result = export()
 
         writer.join()
         assert late[0] in exported_ids(result)
@@ -200,7 +194,7 @@ class TestSuccess:
         text = 'quote " backslash \\ newline \n tab \t emoji 🛒 line separator \u2028 delete \x7f'
         capture_quick_orders(1, productTitle=text, metadata={text: [text, 1.5, -(2**63), 2**63 - 1, True, None, {}]})
 
-        line = json.loads(content(run().object_uri))
+        line = json.loads(content(export().object_uri))
 
         assert line["productTitle"] == text
         assert line["metadata"] == {text: [text, 1.5, -(2**63), 2**63 - 1, True, None, {}]}
@@ -209,7 +203,7 @@ class TestSuccess:
 @pytest.mark.django_db(transaction=True)
 class TestNoSuccess:
     def test_without_events_the_run_is_skipped_and_nothing_is_written(self, settings):
-        result = run()
+        result = export()
 
         assert (result.state, result.error) == ("skipped", "Skipped: there is nothing to export.")
         assert files(settings) == []
@@ -218,7 +212,7 @@ class TestNoSuccess:
         capture_quick_orders(1)
         (tmp_path / "lake").write_text("a file is in the way")
 
-        result = run()
+        result = export()
 
         assert result.state == "failed"
         assert result.error.startswith("Cannot write file://")
@@ -228,10 +222,10 @@ class TestNoSuccess:
     def test_the_run_after_a_failed_one_takes_up_everything(self, settings, tmp_path):
         ids = capture_quick_orders(3)
         (tmp_path / "lake").write_text("a file is in the way")
-        run()
+        export()
         (tmp_path / "lake").unlink()
 
-        assert exported_ids(run()) == ids
+        assert exported_ids(export()) == ids
 
     def test_a_defect_closes_the_run_and_shows_itself(self, monkeypatch):
         capture_quick_orders(1)
@@ -249,7 +243,7 @@ class TestNoSuccess:
 
         def run_another(*args):
             def other() -> None:
-                during.append(run())
+                during.append(export())
                 connection.close()
 
             thread = threading.Thread(target=other)
@@ -258,7 +252,7 @@ class TestNoSuccess:
 
         monkeypatch.setattr(window_job, "_replace_snapshot", run_another)
 
-        result = run()
+        result = export()
 
         assert result.state == "succeeded"
         assert (during[0].state, during[0].error) == (
@@ -272,7 +266,7 @@ class TestNoSuccess:
             window_job, "_replace_snapshot", lambda *args: ExportRun.objects.update(state="failed", error="closed")
         )
 
-        assert run().error == "closed"
+        assert export().error == "closed"
         assert not Checkpoint.objects.exists()
 
 
@@ -286,9 +280,9 @@ class TestSlack:
         return list(SlackMessage.objects.order_by("id").values_list("text", flat=True))
 
     def test_it_hears_of_success_and_of_skipped_runs(self):
-        run()
+        export()
         capture_quick_orders(2)
-        result = run()
+        result = export()
 
         assert "skipped. Skipped: there is nothing to export." in self.texts()[0]
         assert "succeeded. 2 rows exported." in self.texts()[1]
@@ -305,7 +299,7 @@ class TestSlack:
     def test_without_a_webhook_nothing_is_queued(self, settings):
         settings.QUICK_ORDER_EXPORT_SLACK_WEBHOOK = ""
 
-        run()
+        export()
 
         assert self.texts() == []
 

@@ -6,10 +6,8 @@ from django.utils import timezone
 
 from reporting.checkpoints import rewinds
 from reporting.checkpoints.content import CheckpointError
-from reporting.exports import runs
-from reporting.feeds import FEEDS
 from reporting.models import AuditEntry, ExportRun, WebhookDestination
-from tests.database import capture
+from tests.database import capture, export
 from tests.factories import quick_order_event
 
 LOG = "/admin/reporting/auditentry/"
@@ -21,9 +19,7 @@ pytestmark = pytest.mark.django_db
 def run() -> ExportRun:
     """A run that made an object of two events."""
     capture([quick_order_event() for _ in range(2)])
-    run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)
-    runs.perform(run)
-    return run
+    return export()
 
 
 def entries() -> list[tuple[str, str, str]]:

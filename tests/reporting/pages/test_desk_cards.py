@@ -12,7 +12,7 @@ from reporting.exports import runs
 from reporting.feeds import FEEDS, schedule
 from reporting.insights import freshness
 from reporting.models import Checkpoint, ExportRun
-from tests.database import add_quick_orders, capture
+from tests.database import add_quick_orders, capture, export
 from tests.factories import quick_order_event
 
 CARDS = "/admin/reports/cards"
@@ -98,7 +98,7 @@ class TestHealth:
 class TestCards:
     def test_a_card_tells_object_checkpoint_and_what_waits(self, operator):
         capture([quick_order_event() for _ in range(3)])
-        runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+        export()
         capture([quick_order_event() for _ in range(2)])
 
         page = shown(operator)

@@ -8,12 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import drift, published
 from reporting.models import ExportRun
 from telemetry.models import QuickOrderEvent
-from tests.database import add_quick_orders, capture
+from tests.database import add_quick_orders, capture, export
 from tests.factories import quick_order_event, workflow_event
 from tests.fakes import Reply, fake_server
 
@@ -25,12 +24,6 @@ pytestmark = pytest.mark.django_db
 def events(starts: int = 0, aborts: int = 0, completes: int = 0, **fields) -> None:
     names = ["start"] * starts + ["abort"] * aborts + ["complete"] * completes
     capture([quick_order_event(name=f"quick_order.{name}", **fields) for name in names])
-
-
-def export() -> ExportRun:
-    run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)
-    runs.perform(run)
-    return ExportRun.objects.get(pk=run.pk)
 
 
 def comparison() -> drift.Comparison:

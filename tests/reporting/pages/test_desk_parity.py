@@ -8,12 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reporting.exports import runs
-from reporting.feeds import FEEDS
-from reporting.models import AuditEntry, ExportRun, ParityCheck
+from reporting.models import AuditEntry, ParityCheck
 from reporting.pages import parity as page
 from reporting.tasks import check_parity, repair_warehouse
-from tests.database import capture
+from tests.database import capture, export
 from tests.factories import quick_order_event
 from tests.reporting.warehouse.builders import opened
 
@@ -38,7 +36,7 @@ def section(client):
 
 def exported(count: int) -> None:
     capture([quick_order_event(recordedAt=timezone.now().isoformat()) for _ in range(count)])
-    runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+    export()
 
 
 def loaded() -> None:

@@ -13,18 +13,12 @@ from reporting.exports import previews, runs
 from reporting.exports.progress import Meter
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
-from tests.database import add_quick_orders, capture, database_url
+from tests.database import add_quick_orders, capture, database_url, export
 from tests.factories import quick_order_event
 
 RUNS = "/admin/reports/runs/"
 FOLLOW_UPS = "/api/v1/reporting/guardrails/followups"
 START = "/admin/reports/feeds/quick_order/start"
-
-
-def perform(feed: str = "quick_order") -> ExportRun:
-    run = runs.request_run(FEEDS[feed], ExportRun.Trigger.COMMAND)
-    runs.perform(run)
-    return ExportRun.objects.get(pk=run.pk)
 
 
 def text(answer) -> str:
@@ -37,7 +31,7 @@ class TestPreview:
         capture([quick_order_event() for _ in range(7)])
 
         page = text(operator.get(START))
-        run = perform()
+        run = export()
 
         assert f"<dt>Rows</dt><dd>{run.rows}</dd>" in page
         assert run.rows == 7
@@ -56,7 +50,7 @@ class TestPreview:
             api.post(FOLLOW_UPS, {"providerId": f"p-{number}", "action": "pause"}, format="json")
 
         assert previews.preview(FEEDS["guardrail_followups"]).rows == 3
-        perform("guardrail_followups")
+        export("guardrail_followups")
 
         assert previews.preview(FEEDS["guardrail_followups"]).rows == 0
         assert "There is nothing to export" in text(operator.get("/admin/reports/feeds/guardrail_followups/start"))
@@ -111,12 +105,12 @@ class TestProgress:
     def test_a_run_that_ended_has_its_page_loaded_anew(self, operator):
         capture([quick_order_event()])
 
-        assert operator.get(f"{perform().get_absolute_url()}/progress")["HX-Refresh"] == "true"
+        assert operator.get(f"{export().get_absolute_url()}/progress")["HX-Refresh"] == "true"
 
     def test_an_export_notes_how_many_rows_it_expects(self):
         capture([quick_order_event() for _ in range(4)])
 
-        assert perform().expected_rows == 4
+        assert export().expected_rows == 4
 
     def test_notes_are_at_most_two_a_second(self, monkeypatch):
         run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.OPERATOR)
@@ -144,7 +138,7 @@ class TestProgress:
 class TestRunPage:
     def test_it_shows_steps_with_the_time_each_took(self, operator):
         capture([quick_order_event()])
-        run = perform()
+        run = export()
         lines = list(run.log_lines.all())
         lines[1].at = lines[0].at + timedelta(seconds=2.5)
         lines[1].save()
@@ -155,7 +149,7 @@ class TestRunPage:
 
     def test_the_receipt_is_the_manifest_of_the_object(self, operator):
         capture([quick_order_event() for _ in range(2)])
-        run = perform()
+        run = export()
 
         page = text(operator.get(f"{run.get_absolute_url()}/receipt"))
 
@@ -164,7 +158,7 @@ class TestRunPage:
 
     def test_a_receipt_that_is_gone_is_explained(self, operator, tmp_path):
         capture([quick_order_event()])
-        run = perform()
+        run = export()
         (tmp_path / "lake").rename(tmp_path / "elsewhere")
 
         assert "The receipt cannot be read: cannot read file://" in text(
@@ -179,7 +173,7 @@ class TestRunPage:
         assert ("Retry" in text(operator.get(run.get_absolute_url()))) is is_offered
 
     def test_a_retry_is_a_run_of_the_same_feed(self, operator, eager_tasks):
-        run = perform()
+        run = export()
         assert run.state == "skipped"
         capture([quick_order_event()])
 
@@ -192,10 +186,10 @@ class TestRunPage:
     def test_a_run_that_succeeded_cannot_be_retried(self, operator):
         capture([quick_order_event()])
 
-        assert operator.post(f"{perform().get_absolute_url()}/retry").status_code == 404
+        assert operator.post(f"{export().get_absolute_url()}/retry").status_code == 404
 
     def test_retry_needs_the_permission_to_start(self, staff_with):
-        run = perform()
+        run = export()
         viewer = staff_with("reporting.view_exportrun")
 
         assert "Retry" not in text(viewer.get(run.get_absolute_url()))

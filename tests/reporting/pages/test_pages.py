@@ -15,7 +15,7 @@ from reporting.feeds import FEEDS
 from reporting.insights import freshness
 from reporting.models import ExportRun
 from telemetry.models import QuickOrderEvent
-from tests.database import capture, database_url
+from tests.database import capture, database_url, export
 from tests.factories import quick_order_event, workflow_event
 
 REPORTS, RUNS = "/admin/reports", "/admin/reports/runs/"
@@ -27,9 +27,7 @@ CSV = "/admin/reports/feeds/quick_order/csv"
 def run(db) -> ExportRun:
     """A successful run over three quick orders."""
     capture([quick_order_event() for _ in range(3)])
-    request = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)
-    runs.perform(request)
-    return request
+    return export()
 
 
 def table(answer) -> list[list[str]]:
@@ -99,7 +97,7 @@ class TestReports:
         capture([quick_order_event() for _ in range(200)])
         capture([workflow_event() for _ in range(200)])
         for _ in range(5):
-            runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+            export()
 
         assert count() == before <= 27
 

@@ -15,7 +15,6 @@ from django.utils import timezone
 from reporting import feeds
 from reporting.accounting import retention
 from reporting.checkpoints.rewinds import rewind
-from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.feeds.checksums import content_sum_sql, day_sql, json_columns, json_sum_sql
 from reporting.feeds.shapes import model_of
@@ -25,7 +24,7 @@ from reporting.models import ExportRun, ParityCheck
 from reporting.recording import segments
 from reporting.tasks import check_parity, load_warehouse
 from telemetry.models import QuickOrderEvent
-from tests.database import capture, record_follow_up
+from tests.database import capture, export, record_follow_up
 from tests.factories import experiment, quick_order_event, workflow_event
 from tests.reporting.warehouse.builders import opened
 
@@ -57,9 +56,9 @@ def record_everything() -> None:
     record_follow_up(provider_name=NASTY, action="resume")
 
 
-def export(*keys: str) -> None:
+def export_all(*keys: str) -> None:
     for key in keys or FEEDS:
-        run = runs.perform(runs.request_run(FEEDS[key], ExportRun.Trigger.COMMAND))
+        run = export(key)
         assert run.state == ExportRun.State.SUCCEEDED, run.error
 
 
@@ -96,7 +95,7 @@ def ids(path: Path, feed: str = "quick_order") -> list[str]:
 def whole(warehouse):
     """A warehouse that holds everything that the desk has."""
     record_everything()
-    export()
+    export_all()
     load()
     return warehouse
 
@@ -127,7 +126,7 @@ class TestEqual:
 
     def test_what_was_exported_and_not_loaded_is_in_flight(self, whole):
         capture([recently()])
-        export("quick_order")
+        export_all("quick_order")
 
         code, report = checked()
 
@@ -250,7 +249,7 @@ class TestWhatCounts:
 
     def test_true_and_one_are_not_the_same(self, warehouse):
         capture([recently(metadata={"flag": True})])
-        export("quick_order")
+        export_all("quick_order")
         load()
         in_warehouse(warehouse, f"UPDATE {TABLE['quick_order']} SET metadata = '{{\"flag\": 1}}'")  # noqa: S608
 
@@ -258,7 +257,7 @@ class TestWhatCounts:
 
     def test_spelling_and_order_of_metadata_do_not_count(self, warehouse):
         capture([recently(metadata={"a": 1.5, "bb": "é", "c": [1e15]})])
-        export("quick_order")
+        export_all("quick_order")
         load()
         other = '{"c": [1000000000000000], "bb": "\\u00e9",  "a": 1.50}'
         in_warehouse(warehouse, f"UPDATE {TABLE['quick_order']} SET metadata = '{other}'")  # noqa: S608
@@ -267,7 +266,7 @@ class TestWhatCounts:
 
     def test_a_refused_row_is_neither_missing_nor_lost(self, warehouse):
         capture([recently() for _ in range(2)])
-        export("quick_order")
+        export_all("quick_order")
         load()
         first = ids(warehouse)[0]
         in_warehouse(warehouse, f"DELETE FROM {TABLE['quick_order']} WHERE event_id = '{first}'")  # noqa: S608
@@ -285,7 +284,7 @@ class TestWhatCounts:
 
     def test_rows_of_a_quarantined_object_are_missing_and_can_be_repaired(self, warehouse):
         capture([recently()])
-        export("quick_order")
+        export_all("quick_order")
         uri = ExportRun.objects.get().object_uri
         storage.write(uri, b"damaged\n")
         with pytest.raises(CommandError):
@@ -302,7 +301,7 @@ class TestWhatCounts:
 
     def test_all_are_counted_and_a_hundred_are_named(self, warehouse):
         capture([recently() for _ in range(150)])
-        export("quick_order")
+        export_all("quick_order")
         load()
         in_warehouse(warehouse, f"DELETE FROM {TABLE['quick_order']}")  # noqa: S608
 
@@ -322,7 +321,7 @@ class TestExpired:
         monkeypatch.setattr(retention, "WINDOW_FEEDS", (replace(feeds.FEEDS["quick_order"], window=1),))
         capture([recently() for _ in range(4)])
         QuickOrderEvent.objects.update(received_at=timezone.now() - timedelta(days=100))
-        export("quick_order")
+        export_all("quick_order")
         load()
         assert retention.apply() == 3
         return warehouse
