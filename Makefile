@@ -1,12 +1,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# uv is quicker where it is installed; pip is part of every Python.
+UV := $(shell command -v uv 2>/dev/null)
+ifdef UV
+# With pip in it, for whoever runs make without uv afterwards.
+MAKE_VENV = $(UV) venv --quiet --seed --python $(PYTHON) $(VENV)
+INSTALL = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r
+else
+MAKE_VENV = $(PYTHON) -m venv $(VENV)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r
+endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test lint fix docs demo bench lock
+.PHONY: help run test coverage lint fix hooks docs demo bench lock
 
 help: ## Print this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.run ## Install and start everything: database, worker, beat, web
 	@exec $(BIN)/python -m smplat.launch
@@ -14,13 +24,19 @@ run: $(VENV)/.run ## Install and start everything: database, worker, beat, web
 test: $(VENV)/.dev ## Install and run the whole test suite on a real PostgreSQL
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.dev ## Check style, imports, types and migrations
-	@sh -ec '$(BIN)/ruff check .; $(BIN)/ruff format --check .; $(BIN)/lint-imports --no-logo; DEBUG=1 $(BIN)/mypy .; DEBUG=1 VAR_DIR=var/lint $(BIN)/python manage.py makemigrations --check --dry-run'
+coverage: $(VENV)/.dev ## Run the tests and list the lines and branches they miss
+	@sh -ec '$(BIN)/coverage erase; $(BIN)/coverage run -m pytest $(ARGS); $(BIN)/coverage combine --quiet; $(BIN)/coverage report'
 
-fix: $(VENV)/.dev ## Mend style where a machine can
+lint: $(VENV)/.dev ## Check style, spelling, imports, types and migrations
+	@sh -ec '$(BIN)/ruff check .; $(BIN)/ruff format --check .; $(BIN)/typos; $(BIN)/lint-imports --no-logo; DEBUG=1 $(BIN)/mypy .; DEBUG=1 VAR_DIR=var/lint $(BIN)/python manage.py makemigrations --check --dry-run'
+
+fix: $(VENV)/.dev ## Auto-fix style
 	@sh -ec '$(BIN)/ruff check --fix .; $(BIN)/ruff format .'
 
-docs: $(VENV)/.run ## Write the generated documentation anew
+hooks: $(VENV)/.dev ## Check style, spelling, imports and types before each commit
+	@$(BIN)/pre-commit install
+
+docs: $(VENV)/.run ## Update the generated documentation
 	@$(BIN)/python -m docs.generate
 
 demo: $(VENV)/.run ## Fill the running instance with samples and export them
@@ -29,22 +45,22 @@ demo: $(VENV)/.run ## Fill the running instance with samples and export them
 bench: $(VENV)/.dev ## Measure capture and reading; prints ratios of one run
 	@$(BIN)/python -m bench
 
-lock: $(BIN)/python ## Resolve the dependencies anew
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+lock: $(BIN)/python ## Update lock files
+	@$(if $(UV),,$(BIN)/python -m pip install --quiet --disable-pip-version-check uv)
 	@$(LOCK) -o requirements.lock
 	@$(LOCK) --group dev -o requirements-dev.lock
 
-LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --universal \
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(or $(UV),$(BIN)/uv) pip compile pyproject.toml --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one with PYTHON=…")'
-	@$(PYTHON) -m venv $(VENV)
+	@$(MAKE_VENV)
 
 $(VENV)/.run: requirements.lock | $(BIN)/python
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(INSTALL) requirements.lock
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(INSTALL) requirements-dev.lock
 	@touch $@

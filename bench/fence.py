@@ -10,7 +10,8 @@ import uuid
 from collections.abc import Iterator
 
 from bench.ratio import Ratio
-from tests.e2e.desk import ROOT, Desk
+from tests import ROOT
+from tests.e2e.desk import Desk
 
 _SECONDS = 20.0
 _WRITERS = 8

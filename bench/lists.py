@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 from bench.exporting import fill
 from bench.ratio import Ratio
-from tests.e2e.desk import ROOT, Desk
+from tests import ROOT
+from tests.e2e.desk import Desk
 
 _ROWS = 1_000_000
 _LIST = "/api/v1/reporting/onboarding/experiment-events?limit=1000"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.ratio import Ratio
-from tests.e2e.desk import ROOT, Desk
+from tests import ROOT
+from tests.e2e.desk import Desk
 
 _FEW, _MANY = 1_000, 1_000_000
 # Thirty days of events, of which an eighth name a provider with a status; orders that see one experiment each.

@@ -54,7 +54,7 @@ class Environment:
         return default
 
     def integer(self, name: str, default: int, minimum: int, maximum: int) -> int:
-        """A whole number from ``minimum`` to ``maximum``."""
+        """An integer from ``minimum`` to ``maximum``."""
         value = self.string(name, str(default))
         if re.fullmatch(r"-?[0-9]{1,18}", value) and minimum <= int(value) <= maximum:
             return int(value)

@@ -181,7 +181,7 @@ def _parse_deep(text: str) -> Body:
 
 
 def _array_items(text: str) -> list[str]:
-    """The texts of the objects and arrays that stand directly in the JSON array ``text``."""
+    """The source of each object and array that stands directly in the JSON array ``text``."""
     items, depth, start = [], 0, 0
     for match in _STRING_OR_BRACKET.finditer(text):
         token = match.group()

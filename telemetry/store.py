@@ -1,4 +1,4 @@
-"""Storing of captured events: the only place that writes the telemetry tables.
+"""Storing of captured events, with what each request brought for the ledger: the only place that inserts events.
 
 One prepared statement stores a request's events, whatever their number and kind, and what the request brought for the
 ledger.

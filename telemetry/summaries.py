@@ -25,7 +25,7 @@ def funnel(names: Iterable[str]) -> dict[str, int | None]:
 
     Returns:
         ``startCount``, ``abortCount``, ``completeCount``, and ``completionRate``: completes per 100 starts, rounded
-        half up to a whole number, None without a start.
+        half up to an integer, None without a start.
     """
     counts = Counter(names)
     starts = counts[QuickOrderEvent.Name.START]
@@ -119,7 +119,7 @@ class WorkflowDocument(serializers.Serializer[Any]):
 class WorkflowActivity(Metrics):
     """Running totals over guardrail workflow events.
 
-    Times are ISO 8601 texts of one fixed width in UTC, which sort as the moments do.
+    Times are ISO 8601 strings of one fixed width in UTC, which sort as the moments do.
     """
 
     document = WorkflowDocument

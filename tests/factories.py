@@ -1,4 +1,4 @@
-"""Makers of what tests need: events as the storefront sends them."""
+"""Makers of what comes in: events as the storefront sends them, and what the recording takes. No database needed."""
 
 import uuid
 from typing import Any
@@ -38,5 +38,36 @@ def workflow_event(**changes: Any) -> dict[str, Any]:
         "workflowAction": "attachment.upload",
         "providerId": "provider-viralhub",
         "providerName": "ViralHub",
+        **changes,
+    }
+
+
+def experiment(slug: str = "spring-offer", variant_key: str = "bundle", **changes: Any) -> dict[str, Any]:
+    """An experiment as the recording takes it."""
+    return {
+        "slug": slug,
+        "variant_key": variant_key,
+        "variant_name": variant_key.title(),
+        "is_control": variant_key == "control",
+        "status": "running",
+        "feature_flag_key": None,
+        "assignment_strategy": None,
+        **changes,
+    }
+
+
+def follow_up(**changes: Any) -> dict[str, Any]:
+    """A follow-up as the recording takes it, with nothing but what it needs."""
+    return {
+        "provider_id": "provider-viralhub",
+        "provider_name": None,
+        "action": "pause",
+        "notes": None,
+        "platform_context_id": None,
+        "platform_context_label": None,
+        "platform_context_handle": None,
+        "platform_context_type": None,
+        "conversion_cursor": None,
+        "conversion_href": None,
         **changes,
     }

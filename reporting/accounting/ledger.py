@@ -46,7 +46,7 @@ class Entry:
         ignored: the ones whose name belongs to no feed of their route.
         rejected: the ones that cannot be stored.
         exported: rows that are there, at or before the checkpoint.
-        pending: rows that are there, behind the checkpoint.
+        pending: rows that are there, after the checkpoint.
         expired: rows that retention has pruned.
     """
 
@@ -230,7 +230,7 @@ def read() -> dict[str, Entry]:
 
     It reads what was not folded or not exported yet, so fold before.
     """
-    # Known numbers let PostgreSQL see that few rows lie behind them. A fold may move on meanwhile, and only forwards.
+    # Known numbers let PostgreSQL see that few rows lie after them. A fold may move on meanwhile, and only forwards.
     folded = dict(RowTotal.objects.values_list("feed", "position"))
     checkpoints = dict(Checkpoint.objects.values_list("feed", "position"))
     stored = [_stored(feed, folded.get(feed.key, 0), checkpoints.get(feed.key, 0)) for feed in FEEDS.values()]

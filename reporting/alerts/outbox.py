@@ -2,7 +2,7 @@
 
 A message is a row, so it is committed together with what it tells of or not at all, and nobody waits for Slack. The
 deliverer locks the row for as long as Slack takes to answer and marks it as sent before it lets go, so that two
-workers never post the same one. One gap no sender can close: when a worker dies, or its patience ends, after Slack
+workers never post the same one. One gap no sender can close: when a worker dies, or its timeout passes, after Slack
 took the message and before the mark is committed, the message is posted again. Incoming webhooks know no key by which
 Slack could tell the repetition.
 """
@@ -32,7 +32,7 @@ GIVE_UP_AFTER = timedelta(hours=24)
 PACE = timedelta(seconds=1)
 # A shift ends before the schedule starts the next one.
 _SHIFT = timedelta(seconds=25)
-# A message whose answer did not come in time may have arrived and is posted again, so patience spares duplicates.
+# A message whose answer did not come in time may have arrived and is posted again, so a long timeout spares duplicates.
 # Nobody waits here but a background thread.
 _TIMEOUT_SECONDS = 45.0
 _MAX_PAUSE_SECONDS = 300

@@ -137,7 +137,7 @@ def _position_before(checkpoint: Checkpoint, to_time: datetime | None) -> int:
 
 
 def _time_at(feed: str, position: int) -> datetime | None:
-    """The time of the row at ``position`` or the next one before it, or else of the first row behind it."""
+    """The time of the row at ``position`` or the next one before it, or else of the first row after it."""
     rows = _rows(feed).values_list(FEEDS[feed].time_column, flat=True)
     before = rows.filter(position__lte=position).order_by("-position").first()
     at: datetime | None = before or rows.filter(position__gt=position).order_by("position").first()

@@ -3,7 +3,7 @@
 Rows are read in chunks, each by a statement of its own that has ended before the chunk is sent on. A reader who takes
 hours, or goes away, keeps neither a transaction nor a statement open. A chunk that is too large for memory waits in a
 file, so that memory stays flat whatever the rows hold. A database session that is lost between two chunks costs
-nothing, since the next one goes on behind the last row.
+nothing, since the next one goes on after the last row.
 """
 
 import logging
@@ -42,7 +42,7 @@ def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: b
     Args:
         listing: the rows, and their order.
         rows: how many to write at most; None for all.
-        before: the mark behind which to begin; None for the newest row.
+        before: the mark after which to begin; None for the newest row.
         with_bom: whether the file starts with a byte-order mark, which Excel needs and others stumble over.
     """
     yield (BOM if with_bom else b"") + _header(listing.feed)
@@ -76,7 +76,7 @@ def _read_chunk(listing: Listing, before: str | None, count: int, file: IO[bytes
 
 
 def _write_chunk(listing: Listing, before: str | None, count: int, file: IO[bytes]) -> tuple[int, str | None]:
-    """Write up to ``count`` rows behind ``before``; return how many there were, and the mark of the last."""
+    """Write up to ``count`` rows after ``before``; return how many there were, and the mark of the last."""
     query, parameters = _query(listing, before, count)
     written, mark = 0, b""
     connection.ensure_connection()

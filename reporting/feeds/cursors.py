@@ -36,7 +36,7 @@ class Cursor:
 
     Attributes:
         at: the time of the last row that was seen.
-        tie: the key of that row, where others share its time; None resumes behind all rows of that time.
+        tie: the key of that row, where others share its time; None resumes after all rows of that time.
     """
 
     at: datetime
@@ -89,14 +89,14 @@ class Walk:
     within: tuple[str, str] | None = None
 
     def page(self, limit: int, cursor: Cursor | None = None) -> Page:
-        """At most ``limit`` rows behind ``cursor``, which is None for the first page, by one query."""
+        """At most ``limit`` rows after ``cursor``, which is None for the first page, by one query."""
         sources = list(dict.fromkeys(field.source for field in self.feed.wire))
         # One row more than the page shows tells whether there is a next page, and whether it starts within a tie.
         found = list(self.rows(cursor)[: limit + 1].values(*sources))
         return Page([wire(self.feed, values) for values in found[:limit]], _next_cursor(self.feed, found, limit))
 
     def rows(self, cursor: Cursor | None) -> QuerySet[Any]:
-        """The rows behind ``cursor``, in the order of the walk.
+        """The rows after ``cursor``, in the order of the walk.
 
         The column of ``within`` stands in the order and in ranges, never in an equation. From an equation the planner
         learns that it may as well walk all rows by time and drop those of other values, which for a value that has

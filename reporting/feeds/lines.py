@@ -67,7 +67,7 @@ class RowRange:
     def up_to_time(self, moment: datetime) -> "RowRange":
         """The first part of the slice, which ends before the first row that is younger than ``moment``.
 
-        It is a part without gaps: what lies behind it is left to a later run even where it is older.
+        It is a part without gaps: what lies after it is left to a later run even where it is older.
         """
         younger = sql.SQL("{} > {}").format(sql.Identifier(self.feed.time_column), sql.Literal(moment))
         first = _one(self._select(sql.SQL("min(position)"), younger))

@@ -1,6 +1,6 @@
 """Rows of a feed from the newest to the oldest, as the operator pages list them and their CSV files hold them.
 
-A mark names a row's place in a listing. Reading goes on behind a mark by an index, however deep it lies, and rows are
+A mark names a row's place in a listing. Reading goes on after a mark by an index, however deep it lies, and rows are
 never changed; so a walk from mark to mark meets every row that was there when it began once, and keeps no transaction
 open on its way. Rows that arrive meanwhile lie before its beginning.
 """
@@ -21,7 +21,7 @@ class Listing(Protocol):
     Attributes:
         feed: the feed.
         mark_columns: the columns that a mark is made of.
-        mark_sql: SQL for the mark of a row, from those columns; a text without commas, quotes and line breaks.
+        mark_sql: SQL for the mark of a row, from those columns; a string without commas, quotes and line breaks.
     """
 
     @property
@@ -37,7 +37,7 @@ class Listing(Protocol):
         """The mark of a row, which holds the mark's columns at least."""
 
     def rows(self, before: str | None) -> QuerySet[Any]:
-        """The rows behind the mark ``before``, in order; all of them for None."""
+        """The rows after the mark ``before``, in order; all of them for None."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Batch:
 
     Attributes:
         size: how many rows a batch holds at most.
-        before: the mark behind which it begins, None for the newest rows.
+        before: the mark after which it begins, None for the newest rows.
         rows: how many rows it holds.
-        next_before: the mark of its last row, None when there is nothing behind it.
+        next_before: the mark of its last row, None when there is nothing after it.
     """
 
     size: int
@@ -84,5 +84,5 @@ class Batch:
 
 
 def marks(listing: Listing, before: str | None, count: int) -> list[str]:
-    """The marks of the first ``count`` rows behind ``before``, by one query."""
+    """The marks of the first ``count`` rows after ``before``, by one query."""
     return [listing.mark_of(row) for row in listing.rows(before).values(*listing.mark_columns)[:count]]

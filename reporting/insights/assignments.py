@@ -28,7 +28,7 @@ class Assignments:
         equal: the values that columns must have; of its columns, the one that comes first here gives the index.
         order_id: the one order, None for all.
         since: the first moment.
-        until: the moment behind the last.
+        until: the moment after the last.
     """
 
     equal: dict[str, str]
@@ -60,7 +60,7 @@ class Assignments:
         return str(cursors.Cursor(row["recorded_at"], row["event_id"]))
 
     def rows(self, before: str | None) -> QuerySet[Any]:
-        """The assignments behind the cursor ``before``.
+        """The assignments after the cursor ``before``.
 
         The columns of an index stand in the order and in a range of row values, never in an equation. From an equation
         the planner learns that it may as well walk all rows by time and drop the others, which for a value that has

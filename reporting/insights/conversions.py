@@ -50,7 +50,7 @@ class Conversions:
 
 
 def page(limit: int, after: str | None = None) -> Conversions:
-    """The conversions of the first ``limit`` experiments behind the slug ``after``, by one query."""
+    """The conversions of the first ``limit`` experiments after the slug ``after``, by one query."""
     with connection.cursor() as cursor:
         cursor.execute(_CONVERSIONS, {"limit": limit, "after": after or ""})
         rows = cursor.fetchall()

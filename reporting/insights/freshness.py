@@ -22,7 +22,7 @@ LATE_AFTER_INTERVALS = 2
 LONG_WRITER = timedelta(seconds=5)
 
 
-#: Rows behind a checkpoint are counted up to here.
+#: Rows after a checkpoint are counted up to here.
 MAX_WAITING = 1_000
 
 
@@ -37,7 +37,7 @@ class Card:
         sound_at: when a run last left nothing to be exported, None if none ever did.
         checkpoint: how far it is exported.
         is_late: whether its last sound run is older than its schedule allows.
-        waiting: rows behind the checkpoint, of which ``MAX_WAITING`` are counted.
+        waiting: rows after the checkpoint, of which ``MAX_WAITING`` are counted.
         next_run: when its job starts next.
         writers: transactions that hold its next export back.
     """
@@ -150,7 +150,7 @@ def cards() -> Iterator[Card]:
 
 
 def _waiting(positions: dict[str, int]) -> dict[str, int]:
-    """How many rows lie behind each feed's checkpoint, counted up to ``MAX_WAITING`` and one more."""
+    """How many rows lie after each feed's checkpoint, counted up to ``MAX_WAITING`` and one more."""
     counts = sql.SQL(", ").join(
         sql.SQL("(SELECT count(*) FROM (SELECT FROM {} WHERE position > {} LIMIT {}) AS rows)").format(
             sql.Identifier(model_of(feed)._meta.db_table),

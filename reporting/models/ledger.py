@@ -6,7 +6,7 @@ from django.db import models
 
 
 class RowTotal(models.Model):
-    """How many rows of a feed there are up to a position behind which alone new ones appear.
+    """How many rows of a feed there are up to a position after which alone new ones appear.
 
     The fold moves the position and adds what it passes; retention takes off what it prunes, in its own transaction.
     """

@@ -25,7 +25,7 @@ class ConversionView:
     """The slice of the conversions that a page is about.
 
     Attributes:
-        cursor: the slug behind which it begins; None for the live one.
+        cursor: the slug after which it begins; None for the live one.
         problem: why the cursor that was given is not used; empty otherwise.
     """
 

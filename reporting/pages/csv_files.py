@@ -42,7 +42,7 @@ class Controls:
         filters: what else the files are about: parameters of both the files and the page.
         kept: other parameters of the page, which the choice of a batch keeps.
         latest: the link to the newest rows, None where they are on show.
-        next_page: the link to the next batch, None behind the last.
+        next_page: the link to the next batch, None after the last.
     """
 
     url: str

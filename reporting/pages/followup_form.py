@@ -27,7 +27,7 @@ _FIELDS = {
 
 
 def _text(label: str, **attributes: str) -> forms.CharField:
-    """A field for a text that need not be given; the recording knows its limits."""
+    """A field for a string that need not be given; the recording knows its limits."""
     return forms.CharField(required=False, label=label, widget=forms.TextInput(attributes))
 
 

@@ -32,7 +32,7 @@ class RunFilter(forms.Form):
     before = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def clean_before(self) -> ExportRun | None:
-        """The run behind which the page begins."""
+        """The run after which the page begins."""
         key: UUID | None = self.cleaned_data["before"]
         if key is None:
             return None

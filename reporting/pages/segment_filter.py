@@ -63,7 +63,7 @@ class SegmentFilter(forms.Form):
         given = self.cleaned_data
         order = given["order"]
         is_id = _UUID.fullmatch(order) is not None
-        string_schema = {
+        strings = {
             "order_number": "" if is_id else order,
             "slug": given["slug"],
             "variant_key": given["variant"],
@@ -71,7 +71,7 @@ class SegmentFilter(forms.Form):
             "status": given["status"],
         }
         return Assignments(
-            equal={name: text for name, text in string_schema.items() if text},
+            equal={name: text for name, text in strings.items() if text},
             order_id=UUID(order) if is_id else None,
             since=midnight(given["since"]) if given["since"] else None,
             until=midnight(given["until"] + timedelta(days=1)) if given["until"] else None,

@@ -1,6 +1,6 @@
 """What REST clients may send, derived from the feeds: names, types, limits and what may be missing.
 
-Types are checked strictly, so that what was meant as a number or an object never becomes a text. Keys may be spelled
+Types are checked strictly, so that what was meant as a number or an object never becomes a string. Keys may be spelled
 in camelCase or snake_case; unknown ones are ignored, since older clients send more than is stored.
 """
 
@@ -69,7 +69,7 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 class StrictUUIDField(serializers.UUIDField):
-    """A UUID as a text."""
+    """A UUID as a string."""
 
     def to_internal_value(self, data: Any) -> UUID:
         """Return the UUID; refuse what is none."""

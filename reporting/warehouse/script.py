@@ -9,7 +9,7 @@ from reporting.warehouse import objects, schema, statements
 from reporting.warehouse.objects import MismatchError
 from reporting.warehouse.statements import StagedObject
 
-#: The most names that Snowflake takes in one FILES list.
+#: How many names Snowflake takes in one FILES list.
 MAX_FILES = 1_000
 # Stands for an object where the stage holds none yet.
 _EXAMPLES = {

@@ -52,7 +52,7 @@ def nullable(schema: Schema) -> Schema:
 
 
 def string_schema(max_length: int | None = None, min_length: int = 0, **more: Any) -> Schema:
-    """The schema of a text of ``min_length`` to ``max_length`` characters, none of them NUL."""
+    """The schema of a string of ``min_length`` to ``max_length`` characters, none of them NUL."""
     limits = {"minLength": min_length or None, "maxLength": max_length}
     given = {name: limit for name, limit in limits.items() if limit is not None}
     return {"type": "string", **given, "pattern": NO_NUL, **more}

@@ -12,7 +12,7 @@ def is_accepted(moment: datetime) -> bool:
 
 
 def iso(moment: datetime) -> str:
-    """``moment`` as ISO 8601 in UTC with a ``Z``, always with six decimals, so that texts sort as moments do."""
+    """``moment`` as ISO 8601 in UTC with a ``Z``, always with six decimals, so that strings sort as moments do."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

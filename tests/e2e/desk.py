@@ -14,8 +14,8 @@ import psutil
 import psycopg
 
 from smplat import embedded
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "a-password-for-tests"
 API_KEY = "the-key-of-the-desk"
 _KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV")

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 import smplat.demo
-from tests.e2e.desk import API_KEY, PASSWORD, ROOT, Desk, free_port, wait_for
+from tests import ROOT
+from tests.e2e.desk import API_KEY, PASSWORD, Desk, free_port, wait_for
 from tests.factories import quick_order_event
 
 EXPORTS = (

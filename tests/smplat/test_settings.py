@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import ROOT
+
 GOOD = {
     "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNO",
     "DATABASE_URL": "postgresql://smplat:a-password@127.0.0.1:1/smplat",
@@ -77,6 +78,7 @@ def test_every_bad_value_is_reported_at_once(tmp_path):
 def test_a_webhooks_secret_stays_out_of_the_error(tmp_path):
     result = start(tmp_path, "manage.py", "check", SLACK_WEBHOOK_URL="hooks.example/services/the-secret")
 
+    assert "SLACK_WEBHOOK_URL: " in result.stderr
     assert "the-secret" not in result.stderr
 
 

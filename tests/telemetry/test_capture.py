@@ -7,11 +7,15 @@ import uuid
 
 import psycopg
 import pytest
+from django.core.cache.backends.redis import RedisCache
 from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from smplat.lib import prepared
+from telemetry import throttles
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.database import database_url
 from tests.factories import quick_order_event, workflow_event
 
 GENERAL, QUICK_ORDER = "/api/telemetry", "/api/telemetry/quick-order"
@@ -78,6 +82,13 @@ class TestOneEvent:
         answer = post(stranger, {**event, "id": event["id"].upper()})
 
         assert answer.json()["duplicates"] == 1
+
+    def test_numbers_within_64_bits_are_kept_as_they_are(self, stranger):
+        numbers = [2**63 - 1, -(2**63), 1.5, -0.25, 1e-7]
+
+        post(stranger, quick_order_event(metadata={"numbers": numbers}))
+
+        assert QuickOrderEvent.objects.get().metadata == {"numbers": numbers}
 
     def test_the_platform_comes_from_the_metadata_where_the_guardrail_names_none(self, stranger):
         post(stranger, quick_order_event(guardrail=None, metadata={"platformType": "instagram"}))
@@ -267,6 +278,13 @@ class TestAccess:
             statuses = [post(stranger, quick_order_event()).status_code for _ in range(4)]
             assert 429 in statuses
 
+    @pytest.mark.django_db
+    def test_events_are_worth_more_than_a_limit_that_cannot_be_counted(self, stranger, settings, monkeypatch):
+        settings.TELEMETRY_THROTTLE = 1
+        monkeypatch.setattr(throttles, "cache", RedisCache("redis://127.0.0.1:9/0", {}))
+
+        assert [post(stranger, quick_order_event()).status_code for _ in range(2)] == [202, 202]
+
     def test_a_listed_origin_may_post_and_another_may_not(self, stranger, settings):
         settings.CORS_ALLOWED_ORIGINS = ["https://shop.example"]
         answers = {
@@ -302,6 +320,25 @@ class TestALostSession:
 
         assert answer.json()["accepted"] == 1
         assert QuickOrderEvent.objects.count() == 2
+
+    def test_a_statement_that_the_server_refused_is_not_tried_again(self, stranger, monkeypatch):
+        tried: list[bytes] = []
+        execute = prepared.execute
+
+        def count(statement, parameters):
+            tried.append(statement)
+            return execute(statement, parameters)
+
+        monkeypatch.setattr(prepared, "execute", count)
+        with psycopg.connect(database_url()) as other, connection.cursor() as cursor:
+            other.execute("LOCK TABLE telemetry_quickorderevent")
+            cursor.execute("SET statement_timeout = '50ms'")
+
+            answer = post(stranger, quick_order_event())
+
+            cursor.execute("RESET statement_timeout")
+
+        assert (answer.status_code, len(tried)) == (503, 1)
 
 
 @pytest.mark.django_db(transaction=True)

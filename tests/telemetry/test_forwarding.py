@@ -34,8 +34,9 @@ def test_the_whole_body_goes_on_with_its_content_type(stranger, forwarded):
 
 @pytest.mark.django_db
 def test_the_quick_order_route_does_not_forward_its_copies(stranger, forwarded):
-    stranger.post("/api/telemetry/quick-order", quick_order_event(), format="json")
+    answer = stranger.post("/api/telemetry/quick-order", quick_order_event(), format="json")
 
+    assert answer.json()["accepted"] == 1
     assert forwarded.heard == []
 
 

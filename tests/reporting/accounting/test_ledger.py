@@ -16,40 +16,13 @@ from reporting.accounting import ledger, retention
 from reporting.feeds.checksums import id_number
 from reporting.models import Checkpoint, ExpiredDay, GuardrailFollowUp, RowTotal
 from reporting.recording import followups, segments
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, IntakeTally, IntakeTotal, QuickOrderEvent
-from tests.factories import quick_order_event
-
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
-EXPERIMENT = {
-    "slug": "spring",
-    "variant_key": "a",
-    "variant_name": None,
-    "is_control": False,
-    "status": "running",
-    "feature_flag_key": None,
-    "assignment_strategy": None,
-}
-FOLLOW_UP = {
-    "provider_id": "p",
-    "provider_name": None,
-    "action": "pause",
-    "notes": None,
-    "platform_context_id": None,
-    "platform_context_label": None,
-    "platform_context_handle": None,
-    "platform_context_type": None,
-    "conversion_cursor": None,
-    "conversion_href": None,
-}
-
-
-def captured(count: int) -> None:
-    capture([quick_order_event() for _ in range(count)], BOTH)
+from telemetry.models import IntakeTally, IntakeTotal, QuickOrderEvent
+from tests.database import capture, capture_quick_orders, record_follow_up
+from tests.factories import experiment, follow_up, quick_order_event
 
 
 def exported_up_to(index: int) -> None:
-    """Put the checkpoint behind the row of this index in the order of arrival."""
+    """Put the checkpoint at the row of this index in the order of arrival."""
     position = QuickOrderEvent.objects.order_by("position")[index].position
     defaults = {"position": position, "cursor": timezone.now(), "rows": 1}
     Checkpoint.objects.update_or_create(feed="quick_order", defaults=defaults)
@@ -65,7 +38,7 @@ def rows() -> tuple[int, int, int, int]:
 @pytest.mark.django_db
 class TestReading:
     def test_it_is_the_same_before_the_fold_and_after(self):
-        captured(5)
+        capture_quick_orders(5)
         exported_up_to(2)
 
         before = ledger.read()
@@ -76,14 +49,14 @@ class TestReading:
         assert not IntakeTally.objects.exists()
 
     def test_what_comes_after_a_fold_counts_too(self):
-        captured(2)
+        capture_quick_orders(2)
         ledger.fold()
-        captured(3)
+        capture_quick_orders(3)
 
         assert rows() == (5, 0, 5, 0)
 
     def test_every_feed_has_a_line_and_events_of_no_feed_have_one(self):
-        capture([{"name": "other"}, 5], BOTH)
+        capture([{"name": "other"}, 5])
 
         lines = ledger.read()
 
@@ -92,7 +65,7 @@ class TestReading:
 
     @pytest.mark.parametrize("is_folded", [False, True], ids=["a tally", "a total"])
     def test_a_lost_counter_leaves_a_remainder(self, is_folded):
-        captured(4)
+        capture_quick_orders(4)
         if is_folded:
             ledger.fold()
             IntakeTotal.objects.all().delete()
@@ -101,13 +74,13 @@ class TestReading:
         assert ledger.read()["quick_order"].rows_remainder == -4
 
     def test_an_event_that_was_received_and_went_nowhere_leaves_a_remainder(self):
-        captured(2)
+        capture_quick_orders(2)
         IntakeTally.objects.update(received=3)
 
         assert ledger.read()["quick_order"].intake_remainder == 1
 
     def test_a_row_that_was_lost_from_the_table_leaves_a_remainder(self):
-        captured(3)
+        capture_quick_orders(3)
         QuickOrderEvent.objects.get(position=max(QuickOrderEvent.objects.newest_positions(1))).delete()
 
         assert ledger.read()["quick_order"].rows_remainder == 1
@@ -140,7 +113,7 @@ class TestTheFold:
         ledger.fold()
         monkeypatch.setattr(ledger, "_BATCH_POSITIONS", 2)
         for _ in range(7):
-            captured(1)
+            capture_quick_orders(1)
 
         ledger.fold()
 
@@ -148,9 +121,9 @@ class TestTheFold:
         assert IntakeTotal.objects.get(line="telemetry.QuickOrderEvent").accepted == 7
 
     def test_it_reads_what_is_new_alone(self):
-        captured(500)
+        capture_quick_orders(500)
         ledger.fold()
-        captured(1)
+        capture_quick_orders(1)
 
         folded = RowTotal.objects.get(feed="quick_order").position
 
@@ -166,7 +139,7 @@ class TestTheFold:
 class TestAtOnce:
     def test_two_folds_at_once_count_everything_once(self):
         for _ in range(200):
-            captured(1)
+            capture_quick_orders(1)
 
         def fold() -> None:
             try:
@@ -194,7 +167,7 @@ class TestAtOnce:
                 "INSERT INTO telemetry_intaketally (line, received, accepted, duplicates, ignored, rejected)"
                 " VALUES ('telemetry.QuickOrderEvent', 1, 1, 0, 0, 0)"
             )
-            captured(1)
+            capture_quick_orders(1)
             ledger.fold()
             assert rows() == (1, 0, 1, 0)
         ledger.fold()
@@ -202,15 +175,26 @@ class TestAtOnce:
         assert rows() == (2, 0, 2, 0)
         assert RowTotal.objects.get(feed="quick_order").rows == 2
 
+    def test_a_fold_goes_on_until_no_tally_is_left(self):
+        tallies = (
+            IntakeTally(line="", received=1, accepted=0, duplicates=0, ignored=1, rejected=0) for _ in range(5_001)
+        )
+        IntakeTally.objects.bulk_create(tallies)
+
+        ledger.fold()
+
+        assert not IntakeTally.objects.exists()
+        assert IntakeTotal.objects.get(line="").received == 5_001
+
     def test_readers_never_see_a_remainder_while_writers_write(self):
         ended = threading.Event()
 
         def write() -> None:
             try:
                 for _ in range(60):
-                    captured(3)
+                    capture_quick_orders(3)
                     with transaction.atomic():
-                        followups.record(FOLLOW_UP)
+                        record_follow_up()
                 ended.set()
             finally:
                 connection.close()
@@ -242,7 +226,7 @@ class TestExpired:
     def old_events(self, monkeypatch):
         """Six exported events, old enough to go but for the last, which the window shows."""
         monkeypatch.setattr(retention, "WINDOW_FEEDS", (replace(feeds.FEEDS["quick_order"], window=1),))
-        capture([quick_order_event(recordedAt=f"2026-11-0{1 + day % 2}T23:59:59.9Z") for day in range(6)], BOTH)
+        capture([quick_order_event(recordedAt=f"2026-11-0{1 + day % 2}T23:59:59.9Z") for day in range(6)])
         QuickOrderEvent.objects.update(received_at=timezone.now() - timedelta(days=100))
         exported_up_to(5)
         return list(QuickOrderEvent.objects.order_by("position"))
@@ -269,7 +253,7 @@ class TestExpired:
 @pytest.mark.django_db
 class TestRecording:
     def test_segments_that_repeat_in_a_request_are_duplicates(self):
-        segments.record(uuid.uuid4(), [EXPERIMENT, EXPERIMENT, {**EXPERIMENT, "variant_key": "b"}])
+        segments.record(uuid.uuid4(), [experiment(), experiment(), experiment(variant_key="b")])
 
         entry = ledger.read()["onboarding_segments"]
 
@@ -278,7 +262,7 @@ class TestRecording:
 
     def test_a_repeated_follow_up_is_a_duplicate(self):
         for _ in range(3):
-            followups.record(FOLLOW_UP, key="once")
+            followups.record(follow_up(), key="once")
 
         entry = ledger.read()["guardrail_followups"]
 
@@ -288,7 +272,7 @@ class TestRecording:
     def test_a_follow_up_that_is_rolled_back_is_not_counted(self):
         def fail() -> None:
             with transaction.atomic():
-                followups.record(FOLLOW_UP)
+                record_follow_up()
                 raise InterruptedError
 
         with pytest.raises(InterruptedError):

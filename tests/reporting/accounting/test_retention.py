@@ -10,8 +10,8 @@ from reporting.accounting import retention
 from reporting.exports import runs
 from reporting.models import Checkpoint, ExportRun
 from reporting.models.messages import FOLLOW_UPS
-from telemetry.intake import capture
 from telemetry.models import QuickOrderEvent
+from tests.database import capture
 from tests.factories import quick_order_event
 
 OLD = timedelta(days=100)
@@ -25,7 +25,7 @@ def six_old_events(monkeypatch, db):
     narrow = replace(feeds.FEEDS["quick_order"], window=2)
     monkeypatch.setattr(retention, "WINDOW_FEEDS", (narrow,))
     monkeypatch.setattr(retention, "_BATCH", 2)
-    capture([quick_order_event() for _ in range(6)], (QuickOrderEvent,))
+    capture([quick_order_event() for _ in range(6)])
     QuickOrderEvent.objects.update(received_at=timezone.now() - OLD)
     return list(QuickOrderEvent.objects.order_by("position").values_list("position", flat=True))
 

@@ -15,8 +15,8 @@ from reporting.checkpoints import rewinds
 from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
 from reporting.models import Checkpoint, CheckpointMove, ExportRun
-from telemetry.intake import capture
 from telemetry.models import QuickOrderEvent
+from tests.database import capture, export
 from tests.factories import quick_order_event
 
 LIST = "/admin/reporting/checkpoint/"
@@ -29,10 +29,8 @@ TIME = "2026-01-08T08:00:01.000001Z"
 @pytest.fixture
 def exported(db) -> list[int]:
     """The positions of three quick orders, a second apart, that were exported."""
-    capture(
-        [quick_order_event(recordedAt=f"2026-01-08T08:00:0{second}.000001Z") for second in range(3)], (QuickOrderEvent,)
-    )
-    runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+    capture([quick_order_event(recordedAt=f"2026-01-08T08:00:0{second}.000001Z") for second in range(3)])
+    export()
     return list(QuickOrderEvent.objects.order_by("position").values_list("position", flat=True))
 
 

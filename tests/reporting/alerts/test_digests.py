@@ -97,7 +97,7 @@ class TestText:
 
         lines = digests.followup_text(row, is_paused=True).splitlines()
 
-        assert [line for line in lines if line.startswith("Action: resume")] == []
+        assert [line for line in lines if line.startswith("Action:")] == ["Action: pause. The provider is paused."]
 
 
 class TestLink:
@@ -155,6 +155,7 @@ class TestQueueing:
     def test_it_is_rolled_back_with_its_follow_up(self):
         with transaction.atomic():
             digests.queue_followup(recorded())
+            assert SlackMessage.objects.exists()
             transaction.set_rollback(True)
 
         assert not SlackMessage.objects.exists()

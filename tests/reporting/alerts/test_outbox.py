@@ -312,6 +312,8 @@ class TestOutage:
             deliver(clock)
 
         rows = [*SlackMessage.objects.values(), *SlackChannel.objects.values()]
+        assert "ConnectError" in caplog.text
+        assert "ConnectError" in message("a").problem
         assert "a-secret" not in caplog.text + str(rows)
 
 

@@ -28,15 +28,13 @@ from reporting.checkpoints.stores import (
 from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
 from reporting.lake import storage
-from reporting.models import Checkpoint, CheckpointMove, ExportRun, GuardrailFollowUp
+from reporting.models import Checkpoint, CheckpointMove, ExportRun
 from smplat.lib.times import iso
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
-from tests.factories import quick_order_event
+from telemetry.models import QuickOrderEvent
+from tests.database import capture_quick_orders, create_follow_up, export
 
 FEED = "guardrail_followups"
 CURSOR = "2026-01-22T04:00:00.123456Z"
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
 FUTURE = "found the future time"
 TIMES = "allowed is an ISO 8601 time with its offset from UTC"
 WHOLE = "allowed is a whole number, 0 or more"
@@ -46,16 +44,10 @@ def point(**changes) -> Point:
     return replace(Point(FEED, CURSOR, 3, 7, "2026-01-22T05:00:00.654321Z"), **changes)
 
 
-def follow_up(**values) -> GuardrailFollowUp:
-    row = GuardrailFollowUp.objects.create(provider_id="p", action="pause", **{"created_at": timezone.now(), **values})
-    row.refresh_from_db()
-    return row
-
-
 @pytest.fixture
 def drawn(db) -> int:
     """The last position of the feed, after five rows."""
-    return [follow_up().position for _ in range(5)][-1]
+    return [create_follow_up().position for _ in range(5)][-1]
 
 
 @pytest.fixture(params=["file", "lake on a disk", "lake on S3"])
@@ -341,18 +333,8 @@ class TestReconcile:
             starting_point(DatabaseStore(FEED), FileStore(tmp_path / "cursor.json", FEED))
 
 
-def store_events(count: int, **changes) -> None:
-    capture([quick_order_event(**changes) for _ in range(count)], BOTH)
-
-
 def positions() -> list[int]:
     return list(QuickOrderEvent.objects.order_by("position").values_list("position", flat=True))
-
-
-def export() -> ExportRun:
-    run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)
-    runs.perform(run)
-    return run
 
 
 def sent(run: ExportRun) -> list[str]:
@@ -393,9 +375,9 @@ def narrow(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 class TestHistory:
     def test_every_move_is_kept_with_where_from_where_to_and_by_which_run(self, user):
-        store_events(2)
+        capture_quick_orders(2)
         first = export()
-        store_events(1, recordedAt="2026-11-08T08:04:48.397001Z")
+        capture_quick_orders(1, recordedAt="2026-11-08T08:04:48.397001Z")
         asked = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.OPERATOR, user.pk)
         runs.perform(asked)
 
@@ -409,7 +391,7 @@ class TestHistory:
         assert (two.run, two.user) == (asked, user)
 
     def test_the_history_outlives_its_runs_and_users(self, user):
-        store_events(1)
+        capture_quick_orders(1)
         run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.OPERATOR, user.pk)
         runs.perform(run)
 
@@ -471,7 +453,7 @@ class TestHistory:
 @pytest.mark.usefixtures("narrow")
 class TestRewinds:
     def test_a_rewind_sends_the_rows_again_and_its_undoing_does_not(self, user):
-        store_events(6)
+        capture_quick_orders(6)
         ids = sent(export())
         first, *_ = positions()
 
@@ -496,7 +478,7 @@ class TestRewinds:
 
     def test_a_rewind_to_a_time_includes_the_rows_of_that_time(self, user):
         for second in range(5):
-            store_events(2, recordedAt=f"2026-01-08T08:00:0{second}.000001Z")
+            capture_quick_orders(2, recordedAt=f"2026-01-08T08:00:0{second}.000001Z")
         ids = sent(export())
 
         made = rewinds.rewind("quick_order", user, to_time=datetime(2026, 1, 8, 8, 0, 3, 1, UTC))
@@ -506,15 +488,15 @@ class TestRewinds:
         assert made.to_cursor == datetime(2026, 1, 8, 8, 0, 3, 1, UTC)
 
     def test_a_row_of_an_earlier_time_that_comes_late_still_goes_out(self, user):
-        store_events(3, recordedAt="2026-01-08T08:00:05Z")
+        capture_quick_orders(3, recordedAt="2026-01-08T08:00:05Z")
         export()
         rewinds.rewind("quick_order", user, to_time=datetime(2026, 1, 8, 8, 0, 5, tzinfo=UTC))
-        store_events(1, recordedAt="2026-01-08T08:00:01Z")
+        capture_quick_orders(1, recordedAt="2026-01-08T08:00:01Z")
 
         assert len(sent(export())) == 4
 
     def test_everything_goes_out_again_from_position_0(self, user):
-        store_events(3, recordedAt="2026-01-08T08:00:05Z")
+        capture_quick_orders(3, recordedAt="2026-01-08T08:00:05Z")
         ids = sent(export())
 
         rewinds.rewind("quick_order", user, to_position=0)
@@ -524,7 +506,7 @@ class TestRewinds:
         assert sent(export()) == ids
 
     def test_undoing_the_first_export_sends_it_again(self, user):
-        store_events(3)
+        capture_quick_orders(3)
         ids = sent(export())
 
         made = rewinds.undo(CheckpointMove.objects.get(), user)
@@ -534,7 +516,7 @@ class TestRewinds:
         assert sent(export()) == ids
 
     def test_an_undo_can_be_undone_but_no_move_twice(self, user):
-        store_events(3)
+        capture_quick_orders(3)
         export()
         back = rewinds.rewind("quick_order", user, to_position=0)
         forth = rewinds.undo(back, user)
@@ -544,7 +526,7 @@ class TestRewinds:
         assert rewinds.undo(forth, user).to_position == 0
 
     def test_what_an_export_followed_cannot_be_undone(self, user):
-        store_events(3)
+        capture_quick_orders(3)
         export()
         back = rewinds.rewind("quick_order", user, to_position=0)
         export()
@@ -553,7 +535,7 @@ class TestRewinds:
             rewinds.undo(back, user)
 
     def test_rows_of_the_last_run_stay(self, user):
-        store_events(3)
+        capture_quick_orders(3)
         export()
 
         rewinds.rewind("quick_order", user, to_position=0)
@@ -572,7 +554,7 @@ class TestRewinds:
         ],
     )
     def test_it_goes_back_alone(self, user, target, problem):
-        store_events(3, recordedAt="2026-01-08T08:00:00Z")
+        capture_quick_orders(3, recordedAt="2026-01-08T08:00:00Z")
         export()
 
         with pytest.raises(CheckpointError, match=problem):
@@ -580,7 +562,7 @@ class TestRewinds:
         assert len(history()) == 1
 
     def test_it_cannot_go_to_where_it_is(self, user):
-        store_events(3)
+        capture_quick_orders(3)
         export()
 
         with pytest.raises(CheckpointError, match="before the checkpoint"):
@@ -591,7 +573,7 @@ class TestRewinds:
             rewinds.rewind("quick_order", user, to_position=0)
 
     def test_both_are_refused_while_a_run_is_in_progress(self, user):
-        store_events(3)
+        capture_quick_orders(3)
         export()
         running = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)
         problems: list[str] = []
@@ -617,7 +599,7 @@ class TestRewinds:
         assert len(history()) == 1
 
     def test_a_run_whose_process_died_does_not_stand_in_the_way_nor_come_back(self, user):
-        store_events(3)
+        capture_quick_orders(3)
         export()
         dead = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)
         ExportRun.objects.filter(pk=dead.pk).update(state="running", started_at=timezone.now())
@@ -630,7 +612,7 @@ class TestRewinds:
 
     def test_counting_what_goes_out_again_ends_somewhere(self, user, monkeypatch):
         monkeypatch.setattr(rewinds, "MAX_COUNTED", 3)
-        store_events(6)
+        capture_quick_orders(6)
         export()
 
         assert rewinds.plan("quick_order", to_position=positions()[3]).rows == 2

@@ -9,58 +9,20 @@ import sys
 import threading
 import time
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
 
-from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.feeds.shapes import warehouse_rows
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, CheckpointMove, ExportRun, PricingExperimentSegment, SlackMessage
-from reporting.recording import segments
+from tests import ROOT
+from tests.database import add_segments, database_url, export, record_segments
 from tests.fakes import Reply, fake_server
 
 FEED = FEEDS["onboarding_segments"]
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def experiment(**changes) -> dict:
-    return {
-        "slug": "spring-offer",
-        "variant_key": "a",
-        "variant_name": None,
-        "is_control": False,
-        "status": "running",
-        "feature_flag_key": None,
-        "assignment_strategy": None,
-        **changes,
-    }
-
-
-def record(count: int = 1) -> list[str]:
-    """Record ``count`` orders with one experiment each."""
-    return [str(segments.record(uuid4(), [experiment()])[0]) for _ in range(count)]
-
-
-def add_rows(count: int) -> None:
-    """Add ``count`` rows by one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO reporting_pricingexperimentsegment"
-            " (event_id, journey_id, order_id, slug, variant_key, is_control, status, recorded_at)"
-            " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'a', 'b', false, 'running',"
-            " clock_timestamp() FROM generate_series(1, %s)",
-            [count],
-        )
-
-
-def run() -> ExportRun:
-    request = runs.request_run(FEED, ExportRun.Trigger.SCHEDULE)
-    runs.perform(request)
-    return ExportRun.objects.get(pk=request.pk)
 
 
 def object_ids(run: ExportRun) -> list[str]:
@@ -82,9 +44,9 @@ def received(server) -> list[str]:
 @pytest.mark.django_db(transaction=True)
 class TestSuccess:
     def test_rows_reach_the_webhook_and_the_lake_and_the_checkpoint_follows(self, webhook, settings):
-        ids = record(3)
+        ids = record_segments(3)
 
-        result = run()
+        result = export(FEED.key)
 
         assert (result.state, result.rows, result.error) == ("succeeded", 3, "")
         assert received(webhook) == object_ids(result) == ids
@@ -99,39 +61,39 @@ class TestSuccess:
         assert copy["downloadUrl"].startswith(settings.PUBLIC_BASE_URL)
 
     def test_the_next_run_takes_only_what_is_new(self, webhook):
-        record(2)
-        run()
-        new = record(2)
+        record_segments(2)
+        export(FEED.key)
+        new = record_segments(2)
 
-        assert object_ids(run()) == new
+        assert object_ids(export(FEED.key)) == new
 
     def test_nothing_new_is_skipped_and_uploads_nothing(self, webhook):
-        record(1)
-        run()
+        record_segments(1)
+        export(FEED.key)
         before = len(webhook.heard)
 
-        result = run()
+        result = export(FEED.key)
 
         assert (result.state, result.object_uri) == ("skipped", "")
         assert len(webhook.heard) == before
 
     def test_without_a_webhook_the_rows_reach_the_lake(self):
-        ids = record(2)
+        ids = record_segments(2)
 
-        assert object_ids(run()) == ids
+        assert object_ids(export(FEED.key)) == ids
 
     def test_many_rows_go_in_batches_of_a_thousand(self, webhook):
-        add_rows(2_500)
+        add_segments(2_500)
 
-        result = run()
+        result = export(FEED.key)
 
         assert [len(json.loads(heard.body)["events"]) for heard in webhook.heard] == [1_000, 1_000, 500]
         assert sorted(object_ids(result)) == sorted(received(webhook))
 
     def test_the_move_of_the_checkpoint_is_kept_with_its_run(self):
-        record(1)
+        record_segments(1)
 
-        result = run()
+        result = export(FEED.key)
 
         move = CheckpointMove.objects.get()
         assert (move.run_id, move.from_position, move.to_position) == (
@@ -141,20 +103,20 @@ class TestSuccess:
         )
 
     def test_a_restored_database_takes_over_the_copy(self, settings):
-        record(2)
-        run()
+        record_segments(2)
+        export(FEED.key)
         Checkpoint.objects.all().delete()
-        new = record(1)
+        new = record_segments(1)
 
-        assert object_ids(run()) == new
+        assert object_ids(export(FEED.key)) == new
 
     def test_a_copy_that_differs_is_written_anew_even_when_nothing_is_new(self, settings):
-        record(1)
-        run()
+        record_segments(1)
+        export(FEED.key)
         uri = settings.CHECKPOINT_URIS[FEED.key]
         storage.write(uri, b'"2026-01-01T00:00:00Z"')
 
-        result = run()
+        result = export(FEED.key)
 
         assert result.state == "skipped"
         assert json.loads(b"".join(storage.read(uri)))["position"] == Checkpoint.objects.get().position
@@ -163,38 +125,38 @@ class TestSuccess:
 @pytest.mark.django_db(transaction=True)
 class TestFailure:
     def test_a_webhook_that_refuses_leaves_everything_for_the_next_run(self, webhook):
-        ids = record(2)
+        ids = record_segments(2)
         webhook.usual = Reply(400)
 
-        failed = run()
+        failed = export(FEED.key)
 
         assert failed.state == "failed"
         assert "ANALYTICS_SEGMENTS_WEBHOOK" in failed.error
         assert "secret-path" not in failed.error
         assert not Checkpoint.objects.exists()
         webhook.usual = Reply(200)
-        assert object_ids(run()) == ids
+        assert object_ids(export(FEED.key)) == ids
 
     def test_what_was_confirmed_before_the_failure_is_kept(self, webhook):
-        add_rows(2_500)
+        add_segments(2_500)
         webhook.replies.extend([Reply(200), Reply(400)])
 
-        failed = run()
+        failed = export(FEED.key)
 
         assert failed.state == "failed"
         assert "1000 rows were delivered before and are kept" in failed.error
         assert Checkpoint.objects.get().rows == 1_000
-        following = run()
+        following = export(FEED.key)
         assert (following.state, following.rows) == ("succeeded", 1_500)
 
     def test_a_copy_that_cannot_be_written_does_not_fail_the_run(self, settings, tmp_path):
         (tmp_path / "file").write_text("in the way")
-        record(1)
-        run()
-        record(1)
+        record_segments(1)
+        export(FEED.key)
+        record_segments(1)
         settings.CHECKPOINT_URIS = {FEED.key: (tmp_path / "file" / "copy.json").as_uri()}
 
-        result = run()
+        result = export(FEED.key)
 
         assert result.state == "succeeded"
         assert any("The checkpoint's copy is behind" in line.message for line in result.log_lines.all())
@@ -202,9 +164,9 @@ class TestFailure:
     def test_slack_hears_of_changes_alone(self, settings, webhook):
         settings.ONBOARDING_EXPORT_SLACK_WEBHOOK = "http://127.0.0.1:9/"
         for status in (200, 200, 400, 400, 200, 200):
-            record(1)
+            record_segments(1)
             webhook.usual = Reply(status)
-            run()
+            export(FEED.key)
 
         texts = list(SlackMessage.objects.order_by("id").values_list("text", flat=True))
         assert [text.partition(": ")[2].partition(".")[0] for text in texts] == ["succeeded", "failed", "succeeded"]
@@ -222,7 +184,7 @@ class TestRacingWriters:
             turn = 0
             while time.monotonic() < deadline:
                 with transaction.atomic():
-                    ids = record(2)
+                    ids = record_segments(2)
                     threading.Event().wait(pause)
                     is_rolled_back = (turn := turn + 1) % 5 == 0
                     transaction.set_rollback(is_rolled_back)
@@ -235,11 +197,11 @@ class TestRacingWriters:
             writer.start()
         delivered: list[str] = []
         while any(writer.is_alive() for writer in writers):
-            result = run()
+            result = export(FEED.key)
             assert result.state in {"succeeded", "skipped"}, result.error
             delivered += object_ids(result) if result.object_uri else []
             threading.Event().wait(0.05)
-        result = run()
+        result = export(FEED.key)
         delivered += object_ids(result) if result.object_uri else []
 
         assert sorted(delivered) == sorted(committed)
@@ -253,12 +215,12 @@ class TestTheWholeLoop:
         secret = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
         settings.ANALYTICS_WEBHOOK_SECRETS = [secret]
         settings.ANALYTICS_SEGMENTS_WEBHOOK = f"{live_server.url}/api/v1/ingest/onboarding-segments"
-        record(3)
+        record_segments(3)
 
-        first = run()
+        first = export(FEED.key)
         Checkpoint.objects.all().delete()
         storage.write(settings.CHECKPOINT_URIS[FEED.key], b'"1970-01-01T00:00:00Z"')
-        second = run()
+        second = export(FEED.key)
 
         assert (first.state, second.state) == ("succeeded", "succeeded")
         staged = list((tmp_path / "lake" / "stage").rglob("*.ndjson"))
@@ -333,7 +295,7 @@ class TestAKilledWorker:
             url = f"{server.url}/"
             committed: list[str] = []
             while not endings or endings[-1] != 0:
-                committed += record(2)
+                committed += record_segments(2)
                 endings.append(self.attempt(tmp_path, url, deadly_step))
                 deadly_step += 1
                 now = {path: path.read_bytes() for path in (tmp_path / "lake").rglob("*.ndjson")}
@@ -348,9 +310,3 @@ class TestAKilledWorker:
         listed = [path for path, _ in objects if Path(f"{path}.manifest.json").exists()]
         in_the_lake = {json.loads(line)["eventId"] for path in listed for line in path.read_text().splitlines()}
         assert in_the_lake == set(committed)
-
-
-def database_url() -> str:
-    values = connection.settings_dict
-    host = values["OPTIONS"].get("host") or values["HOST"]
-    return f"postgresql://postgres:@/{values['NAME']}?host={host}"

@@ -19,24 +19,11 @@ from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, ExportRun, SlackMessage
 from smplat.settings import ExportTarget
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from telemetry.models import QuickOrderEvent
+from tests.database import capture, capture_quick_orders, export
 from tests.factories import quick_order_event, workflow_event
 
 QUICK_ORDER = FEEDS["quick_order"]
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
-
-
-def run(feed: str = "quick_order") -> ExportRun:
-    request = runs.request_run(FEEDS[feed], ExportRun.Trigger.COMMAND)
-    runs.perform(request)
-    return ExportRun.objects.get(pk=request.pk)
-
-
-def store(count: int, **changes) -> list[str]:
-    events = [quick_order_event(**changes) for _ in range(count)]
-    capture(events, BOTH)
-    return [event["id"] for event in events]
 
 
 def content(uri: str) -> bytes:
@@ -55,11 +42,11 @@ def files(settings) -> list[str]:
 @pytest.mark.django_db(transaction=True)
 class TestSuccess:
     def test_object_manifest_status_and_snapshot_agree(self, settings):
-        store(4)
-        store(1, name="quick_order.abort", reason="dismiss")
-        store(3, name="quick_order.complete", outcome="success")
+        capture_quick_orders(4)
+        capture_quick_orders(1, name="quick_order.abort", reason="dismiss")
+        capture_quick_orders(3, name="quick_order.complete", outcome="success")
 
-        result = run()
+        result = export()
 
         assert (result.state, result.rows, result.error) == ("succeeded", 8, "")
         data = content(result.object_uri)
@@ -91,9 +78,9 @@ class TestSuccess:
         assert (settings.LOCAL_SNAPSHOT_DIR / "quick-order-events.ndjson").read_bytes() == data
 
     def test_the_status_of_the_workflow_feed_names_its_key_and_activity(self, settings):
-        capture([workflow_event(), workflow_event(workflowAction="queue.pause")], BOTH)
+        capture([workflow_event(), workflow_event(workflowAction="queue.pause")])
 
-        result = run("guardrail_workflow")
+        result = export("guardrail_workflow")
 
         status = json.loads(content(settings.EXPORT_TARGETS["guardrail_workflow"].status_uri))
         assert list(status) == ["syncedAt", "events", "downloadUrl", "workflowUrl", "s3Key", "metrics"]
@@ -102,17 +89,17 @@ class TestSuccess:
         assert status["metrics"]["attachmentTotals"]["upload"] == 1
 
     def test_the_download_url_serves_the_objects_bytes(self, client):
-        store(2)
-        result = run()
+        capture_quick_orders(2)
+        result = export()
 
         answer = client.get(urlsplit((result.status or {})["downloadUrl"]).path)
 
         assert answer.getvalue() == content(result.object_uri)
 
     def test_the_key_carries_day_time_and_run(self, settings):
-        store(1)
+        capture_quick_orders(1)
 
-        result = run()
+        result = export()
 
         name = result.object_uri.removeprefix(f"{settings.LAKE_URI}/quick-order/")
         day, _, file = name.rpartition("/")
@@ -120,9 +107,9 @@ class TestSuccess:
         assert file.endswith(f"Z-{result.pk}.ndjson")
 
     def test_it_moves_the_checkpoint_and_says_so(self):
-        store(3)
+        capture_quick_orders(3)
 
-        first, second = run(), run()
+        first, second = export(), export()
 
         checkpoint = Checkpoint.objects.get(pk="quick_order")
         assert checkpoint.position == QuickOrderEvent.objects.order_by("-position")[0].position
@@ -135,18 +122,18 @@ class TestSuccess:
         event = quick_order_event if feed == "quick_order" else workflow_event
         metadata = {"b ü🛒\u2028": [1.50, 1e-7, 12345678901234567890, None, {"c": []}], "a": '\\" \x7f', "n": -0.0}
         times = [f"2026-11-08T08:04:{59 - number:02}.5Z" for number in range(3)]
-        capture([event(recordedAt=time, metadata=metadata, guardrail=None) for time in times], BOTH)
-        rows = model_of(FEEDS[feed])._default_manager.order_by("position")
+        capture([event(recordedAt=time, metadata=metadata, guardrail=None) for time in times])
+        rows = model_of(FEEDS[feed]).objects.order_by("position")
 
-        result = run(feed)
+        result = export(feed)
 
         assert content(result.object_uri) == b"".join(map(ndjson, wire_rows(FEEDS[feed], rows)))
 
     def test_to_s3(self, s3, settings):
         settings.EXPORT_TARGETS = {"quick_order": ExportTarget("s3://lake/shop", "s3://lake/status.json", "")}
-        store(2)
+        capture_quick_orders(2)
 
-        result = run()
+        result = export()
 
         assert result.object_uri.startswith("s3://lake/shop/quick-order/")
         keys = [item["Key"] for item in s3.list_objects_v2(Bucket="lake")["Contents"]]
@@ -159,36 +146,36 @@ class TestSuccess:
         )
 
     def test_twenty_thousand_events_between_two_runs_all_reach_the_lake(self, settings):
-        store(10)
-        run()
-        sent = [event_id for _ in range(20) for event_id in store(1_000)]
+        capture_quick_orders(10)
+        export()
+        sent = [event_id for _ in range(20) for event_id in capture_quick_orders(1_000)]
 
-        result = run()
+        result = export()
 
         assert exported_ids(result)[-20_000:] == sent
         snapshot = (settings.LOCAL_SNAPSHOT_DIR / "quick-order-events.ndjson").read_bytes().splitlines()
         assert [json.loads(line)["id"] for line in snapshot] == sent[-5_000:]
 
     def test_a_burst_by_writers_that_overlap_the_runs_reaches_the_lake(self):
-        store(10)
-        run()
+        capture_quick_orders(10)
+        export()
         sent: list[str] = []
         go_on = threading.Event()
 
         def write() -> None:
             for _ in range(10):
                 with transaction.atomic():
-                    sent.extend(store(500))
+                    sent.extend(capture_quick_orders(500))
                     go_on.wait(0.02)
             connection.close()
 
         writers = [threading.Thread(target=write) for _ in range(4)]
         for writer in writers:
             writer.start()
-        results = [run(), run()]
+        results = [export(), export()]
         for writer in writers:
             writer.join()
-        results.append(run())
+        results.append(export())
 
         assert len(sent) == 20_000
         assert {result.state for result in results} == {"succeeded"}
@@ -200,7 +187,7 @@ class TestSuccess:
 
         def write() -> None:
             with transaction.atomic():
-                late.extend(store(1))
+                late.extend(capture_quick_orders(1))
                 inserted.set()
                 may_commit.wait(30)
             connection.close()
@@ -208,19 +195,19 @@ class TestSuccess:
         writer = threading.Thread(target=write)
         writer.start()
         inserted.wait(30)
-        store(2)
+        capture_quick_orders(2)
         threading.Timer(0.3, may_commit.set).start()
 
-        result = run()
+        result = export()
 
         writer.join()
         assert late[0] in exported_ids(result)
 
     def test_values_that_json_escapes_survive(self):
         text = 'quote " backslash \\ newline \n tab \t emoji 🛒 line separator \u2028 delete \x7f'
-        store(1, productTitle=text, metadata={text: [text, 1.5, -(2**63), 2**63 - 1, True, None, {}]})
+        capture_quick_orders(1, productTitle=text, metadata={text: [text, 1.5, -(2**63), 2**63 - 1, True, None, {}]})
 
-        line = json.loads(content(run().object_uri))
+        line = json.loads(content(export().object_uri))
 
         assert line["productTitle"] == text
         assert line["metadata"] == {text: [text, 1.5, -(2**63), 2**63 - 1, True, None, {}]}
@@ -229,16 +216,16 @@ class TestSuccess:
 @pytest.mark.django_db(transaction=True)
 class TestNoSuccess:
     def test_without_events_the_run_is_skipped_and_nothing_is_written(self, settings):
-        result = run()
+        result = export()
 
         assert (result.state, result.error) == ("skipped", "Skipped: there is nothing to export.")
         assert files(settings) == []
 
     def test_a_lake_that_cannot_be_written_fails_the_run_and_leaves_the_checkpoint(self, settings, tmp_path):
-        store(1)
+        capture_quick_orders(1)
         (tmp_path / "lake").write_text("a file is in the way")
 
-        result = run()
+        result = export()
 
         assert result.state == "failed"
         assert result.error.startswith("Cannot write file://")
@@ -246,15 +233,15 @@ class TestNoSuccess:
         assert not Checkpoint.objects.exists()
 
     def test_the_run_after_a_failed_one_takes_up_everything(self, settings, tmp_path):
-        ids = store(3)
+        ids = capture_quick_orders(3)
         (tmp_path / "lake").write_text("a file is in the way")
-        run()
+        export()
         (tmp_path / "lake").unlink()
 
-        assert exported_ids(run()) == ids
+        assert exported_ids(export()) == ids
 
     def test_a_defect_closes_the_run_and_shows_itself(self, monkeypatch):
-        store(1)
+        capture_quick_orders(1)
         monkeypatch.setattr(window_job, "status_json", lambda *args: 1 / 0)
         request = runs.request_run(QUICK_ORDER, ExportRun.Trigger.COMMAND)
 
@@ -264,12 +251,12 @@ class TestNoSuccess:
         assert ExportRun.objects.get().state == "failed"
 
     def test_a_second_run_at_the_same_time_is_recorded_as_skipped(self, monkeypatch):
-        store(1)
+        capture_quick_orders(1)
         during: list[ExportRun] = []
 
         def run_another(*args):
             def other() -> None:
-                during.append(run())
+                during.append(export())
                 connection.close()
 
             thread = threading.Thread(target=other)
@@ -278,7 +265,7 @@ class TestNoSuccess:
 
         monkeypatch.setattr(window_job, "_replace_snapshot", run_another)
 
-        result = run()
+        result = export()
 
         assert result.state == "succeeded"
         assert (during[0].state, during[0].error) == (
@@ -287,12 +274,12 @@ class TestNoSuccess:
         )
 
     def test_a_run_that_was_closed_meanwhile_cannot_move_the_checkpoint(self, monkeypatch):
-        store(1)
+        capture_quick_orders(1)
         monkeypatch.setattr(
             window_job, "_replace_snapshot", lambda *args: ExportRun.objects.update(state="failed", error="closed")
         )
 
-        assert run().error == "closed"
+        assert export().error == "closed"
         assert not Checkpoint.objects.exists()
 
 
@@ -306,9 +293,9 @@ class TestSlack:
         return list(SlackMessage.objects.order_by("id").values_list("text", flat=True))
 
     def test_it_hears_of_success_and_of_skipped_runs(self):
-        run()
-        store(2)
-        result = run()
+        export()
+        capture_quick_orders(2)
+        result = export()
 
         assert "skipped. Skipped: there is nothing to export." in self.texts()[0]
         assert "succeeded. 2 rows exported." in self.texts()[1]
@@ -325,7 +312,7 @@ class TestSlack:
     def test_without_a_webhook_nothing_is_queued(self, settings):
         settings.QUICK_ORDER_EXPORT_SLACK_WEBHOOK = ""
 
-        run()
+        export()
 
         assert self.texts() == []
 
@@ -333,7 +320,7 @@ class TestSlack:
 @pytest.mark.django_db(transaction=True)
 class TestCommand:
     def test_it_says_on_stderr_how_the_run_ended(self, capsys):
-        store(2)
+        capture_quick_orders(2)
 
         call_command("run_export", "quick_order")
 
@@ -342,7 +329,7 @@ class TestCommand:
         assert output.err.startswith("quick_order: succeeded. 2 rows")
 
     def test_a_failed_run_is_exit_code_1(self, tmp_path):
-        store(1)
+        capture_quick_orders(1)
         (tmp_path / "lake").write_text("a file is in the way")
 
         with pytest.raises(CommandError) as error:

@@ -21,10 +21,10 @@ from reporting.feeds import FEEDS
 from reporting.feeds.checksums import id_number
 from reporting.feeds.lines import Line
 from reporting.lake import storage
+from tests import ROOT
 
 FEED = FEEDS["onboarding_segments"]
 RUN = UUID("5a1f0c52-2a4d-4b6e-9d0f-6f1f6f0f8a11")
-ROOT = Path(__file__).resolve().parents[3]
 TRICKY = json.dumps({"notes": 'a "quote", a \\ backslash,\na line, 🦜 and \u2028'}, ensure_ascii=False).encode()
 TO_HEAD = """
 import os, signal, sys
@@ -186,7 +186,7 @@ class TestFile:
 
         with (
             files_no_larger_than(8_192),
-            pytest.raises(SinkError, match=r"cannot write /.*/out\.ndjson: File too larg"),
+            pytest.raises(SinkError, match=r"cannot write /.*/out\.ndjson: File too large"),
         ):
             run()
         sink.abort()

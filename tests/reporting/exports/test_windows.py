@@ -5,8 +5,8 @@ import json
 import pytest
 from django.db import connection
 
-from telemetry.intake import capture
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.database import capture
 from tests.factories import quick_order_event, workflow_event
 
 EXPORT = "/api/telemetry/quick-order/export"
@@ -19,7 +19,6 @@ FILL = {
     " (event_id, recorded_at, metadata, event, workflow_action)"
     " SELECT gen_random_uuid(), now(), '{}', '{}', 'note.update' FROM generate_series(1, 20000)",
 }
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
 
 
 def lines(answer) -> list[dict]:
@@ -30,7 +29,7 @@ def lines(answer) -> list[dict]:
 class TestWindowExport:
     def test_a_line_is_the_event_in_wire_shape(self, api):
         event = quick_order_event(id="evt_1731052800000_a1b2c3", name="quick_order.abort", reason="dismiss")
-        capture([event], BOTH)
+        capture([event])
 
         answer = api.get(EXPORT)
 
@@ -56,7 +55,7 @@ class TestWindowExport:
 
     @pytest.mark.parametrize("accept", ["application/x-ndjson", "text/html", "application/json"])
     def test_it_answers_whatever_media_type_is_asked_for(self, api, accept):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
         answer = api.get(EXPORT, headers={"Accept": accept})
 
@@ -64,7 +63,7 @@ class TestWindowExport:
 
     def test_it_comes_oldest_first_with_its_count_in_the_header(self, api):
         events = [workflow_event() for _ in range(7)]
-        capture(events, BOTH)
+        capture(events)
 
         answer = api.get(WORKFLOW_EXPORT)
 
@@ -73,7 +72,7 @@ class TestWindowExport:
 
     def test_a_limit_gives_the_newest(self, api):
         events = [quick_order_event() for _ in range(5)]
-        capture(events, BOTH)
+        capture(events)
 
         answer = api.get(EXPORT, {"limit": "2"})
 
@@ -81,9 +80,9 @@ class TestWindowExport:
         assert [line["id"] for line in lines(answer)] == [event["id"] for event in events[3:]]
 
     def test_a_limit_over_the_window_is_capped(self, api):
-        capture([workflow_event() for _ in range(1_000)], BOTH)
-        capture([workflow_event() for _ in range(1_000)], BOTH)
-        capture([workflow_event() for _ in range(3)], BOTH)
+        capture([workflow_event() for _ in range(1_000)])
+        capture([workflow_event() for _ in range(1_000)])
+        capture([workflow_event() for _ in range(3)])
 
         answer = api.get(WORKFLOW_EXPORT, {"limit": "999999999999999999999"})
 
@@ -100,7 +99,7 @@ class TestWindowExport:
         assert api.get(EXPORT).status_code == 404
 
     def test_a_large_window_is_read_by_few_statements(self, api, django_assert_max_num_queries):
-        capture([quick_order_event() for _ in range(1_000)], BOTH)
+        capture([quick_order_event() for _ in range(1_000)])
 
         with django_assert_max_num_queries(1 + 2):
             assert len(lines(api.get(EXPORT))) == 1_000
@@ -110,7 +109,7 @@ class TestWindowExport:
 class TestSummary:
     def test_it_sums_up_the_newest_events(self, api):
         old = workflow_event(workflowAction="note.update", recordedAt="2026-11-08T09:00:00Z")
-        capture([old, workflow_event(), workflow_event(recordedAt="2026-11-08T11:00:00Z")], BOTH)
+        capture([old, workflow_event(), workflow_event(recordedAt="2026-11-08T11:00:00Z")])
 
         assert api.get(SUMMARY, {"limit": "2"}).json() == {
             "totalEvents": 2,
@@ -131,7 +130,7 @@ class TestSummary:
         }
 
     def test_it_takes_one_statement(self, api, django_assert_num_queries):
-        capture([workflow_event() for _ in range(100)], BOTH)
+        capture([workflow_event() for _ in range(100)])
 
         with django_assert_num_queries(1):
             api.get(SUMMARY)
@@ -166,7 +165,7 @@ class TestAccess:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", BOTH)
+@pytest.mark.parametrize("model", FILL)
 def test_a_window_is_read_by_the_primary_key_whatever_the_table_holds(model):
     with connection.cursor() as cursor:
         # Fewer rows than these would be read from end to end, and rightly so.

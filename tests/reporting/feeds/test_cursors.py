@@ -12,34 +12,12 @@ from reporting.feeds import FEEDS, cursors
 from reporting.feeds.cursors import Cursor, CursorError, Walk
 from reporting.models import GuardrailFollowUp, PricingExperimentSegment
 from reporting.recording import followups, segments
+from tests.database import add_follow_ups, add_segments, record_segment
 
 EVENTS = "/api/v1/reporting/onboarding/experiment-events"
 TIMELINE = "/api/v1/reporting/guardrails/followups"
 TIE = datetime(2026, 1, 22, 4, 0, 0, 123456, tzinfo=UTC)
 KEY = uuid.UUID("0f3b6a52-6f5e-4a4b-9d57-1c2f6b0a7e94")
-
-
-def add_segments(count: int, first: datetime, step: timedelta = timedelta()) -> None:
-    """Add ``count`` segments by one statement, the first at ``first``, each ``step`` after the one before."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO reporting_pricingexperimentsegment"
-            " (event_id, journey_id, order_id, slug, variant_key, is_control, status, recorded_at)"
-            " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'a', 'b', false, 'running',"
-            " %s + n * %s * interval '1 second' FROM generate_series(0, %s - 1) AS n",
-            [first, step.total_seconds(), count],
-        )
-
-
-def add_follow_ups(count: int, providers: int) -> None:
-    """Add ``count`` follow-ups by one statement, a second apart, of ``providers`` providers in turn."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO provider_guardrail_followup (follow_up_id, provider_id, action, created_at)"
-            " SELECT gen_random_uuid(), 'provider-' || n %% %s, 'pause', %s + n * interval '1 second'"
-            " FROM generate_series(0, %s - 1) AS n",
-            [providers, TIE, count],
-        )
 
 
 class TestGrammar:
@@ -164,7 +142,7 @@ class TestPages:
             seen += [uuid.UUID(row["eventId"]) for row in page.rows]
             cursor, pages = page.next_cursor, pages + 1
             if pages % max(1, 1_000 // limit) == 0:
-                # Before, inside and behind the tie, wherever the walk is just now.
+                # Before, inside and after the tie, wherever the walk is just now.
                 add_segments(3, TIE - timedelta(hours=2), timedelta(hours=2))
 
         assert len(there_at_first) == 5_000
@@ -194,7 +172,7 @@ _MANY = 200_000
 @pytest.mark.django_db
 class TestPlans:
     def check(self, feed, index, within=None):
-        """Check first pages, and deep ones behind a bare cursor and behind one with a tie-break, in both orders."""
+        """Check first pages, and deep ones after a bare cursor and after one with a tie-break, in both orders."""
         middle = TIE + timedelta(seconds=_MANY // 2)
         for is_ascending in (True, False):
             for cursor in (None, Cursor(middle), Cursor(middle, KEY)):
@@ -210,7 +188,7 @@ class TestPlans:
         self.check(segments.FEED, "segments_by_time")
 
     def test_a_page_of_a_timeline_is_one_index_scan_however_deep(self):
-        add_follow_ups(_MANY, providers=20)
+        add_follow_ups(_MANY, TIE, providers=20)
         self.analyze(GuardrailFollowUp)
 
         self.check(followups.FEED, "followups_by_time")
@@ -239,19 +217,10 @@ def test_times_leave_with_all_their_digits():
 class TestALateCommit:
     def test_an_ascending_walk_does_not_pass_a_writer_that_is_under_way(self):
         recorded, may_commit = threading.Event(), threading.Event()
-        experiment = {
-            "slug": "spring-offer",
-            "variant_key": "a",
-            "variant_name": None,
-            "is_control": False,
-            "status": "running",
-            "feature_flag_key": None,
-            "assignment_strategy": None,
-        }
 
         def write() -> None:
             with transaction.atomic():
-                segments.record(uuid.uuid4(), [experiment])
+                record_segment()
                 recorded.set()
                 may_commit.wait(30)
             connection.close()
@@ -259,7 +228,7 @@ class TestALateCommit:
         writer = threading.Thread(target=write)
         writer.start()
         recorded.wait(30)
-        segments.record(uuid.uuid4(), [experiment])
+        record_segment()
         walk = Walk(FEEDS["onboarding_segments"], is_ascending=True)
 
         assert walk.page(10).rows == []

@@ -8,17 +8,10 @@ import pytest
 from django.db import connection, transaction
 
 from reporting.feeds.fence import FenceTimeoutError, fence
-from telemetry.intake import capture
 from telemetry.models import QuickOrderEvent
-from tests.factories import quick_order_event
+from tests.database import capture_quick_orders
 
 TIMEOUT = timedelta(seconds=20)
-
-
-def store(count: int = 1) -> list[str]:
-    events = [quick_order_event() for _ in range(count)]
-    capture(events, (QuickOrderEvent,))
-    return [event["id"] for event in events]
 
 
 @contextmanager
@@ -28,7 +21,7 @@ def unfinished_writer(*, roll_back: bool = False):
 
     def write() -> None:
         with transaction.atomic():
-            store()
+            capture_quick_orders()
             inserted.set()
             may_end.wait(30)
             transaction.set_rollback(roll_back)
@@ -56,13 +49,13 @@ class TestFence:
         assert fence(QuickOrderEvent, TIMEOUT) == 0
 
     def test_it_is_the_last_position_when_nobody_writes(self):
-        store(3)
+        capture_quick_orders(3)
 
         assert fence(QuickOrderEvent, TIMEOUT) == QuickOrderEvent.objects.order_by("-position")[0].position
 
     def test_it_waits_for_a_writer_that_drew_a_smaller_position(self):
         with unfinished_writer() as may_end:
-            store()  # draws a later position and commits first
+            capture_quick_orders()  # draws a later position and commits first
             threading.Timer(0.2, may_end.set).start()
 
             position = fence(QuickOrderEvent, TIMEOUT)
@@ -71,7 +64,7 @@ class TestFence:
 
     def test_a_writer_that_rolls_back_holds_nothing_back(self):
         with unfinished_writer(roll_back=True) as may_end:
-            stored = store()
+            stored = capture_quick_orders()
             threading.Timer(0.2, may_end.set).start()
 
             assert exported(after=0) == stored
@@ -83,7 +76,7 @@ class TestFence:
     def test_a_writer_of_another_table_is_not_waited_for(self):
         from telemetry.models import GuardrailWorkflowEvent
 
-        store()
+        capture_quick_orders()
         with unfinished_writer():
             assert fence(GuardrailWorkflowEvent, timedelta(milliseconds=50)) >= 0
 
@@ -96,7 +89,7 @@ class TestFence:
             waiting = threading.Thread(target=wait)
             waiting.start()
 
-            store()
+            capture_quick_orders()
 
             assert waiting.is_alive()
         waiting.join()
@@ -105,26 +98,26 @@ class TestFence:
 @pytest.mark.django_db(transaction=True)
 class TestRowsForObject:
     def test_it_is_the_window_when_all_older_rows_are_in_the_lake(self):
-        ids = store(5)
+        ids = capture_quick_orders(5)
         last = QuickOrderEvent.objects.order_by("-position")[0].position
 
         assert exported(after=last) == ids[3:]
 
     def test_a_burst_larger_than_the_window_is_exported_whole(self):
-        ids = store(5)
+        ids = capture_quick_orders(5)
         first = QuickOrderEvent.objects.order_by("position")[0].position
 
         assert exported(after=first) == ids[1:]
 
     def test_a_table_smaller_than_the_window_is_exported_whole(self):
-        ids = store(1)
+        ids = capture_quick_orders(1)
 
         assert exported(after=0) == ids
 
     def test_it_ends_at_the_fence(self):
-        ids = store(2)
+        ids = capture_quick_orders(2)
         position = fence(QuickOrderEvent, TIMEOUT)
-        store(1)
+        capture_quick_orders(1)
 
         rows = QuickOrderEvent.objects.for_object(9, 0, position)
         assert [str(event_id) for event_id in rows.values_list("event_id", flat=True)] == ids

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 
 from reporting.insights import automation, fetching
-from reporting.models import AutomationRun, GuardrailFollowUp, SlackMessage
+from reporting.models import AutomationRun, SlackMessage
 from telemetry.models import GuardrailWorkflowEvent
+from tests.database import create_follow_up
 from tests.environment import API_KEY
 from tests.factories import workflow_event
 from tests.fakes import Reply, closed_port_url, fake_server
@@ -50,10 +51,6 @@ def report(stranger):
         assert stranger.post("/api/telemetry", event, format="json").json()["accepted"] == 1
 
     return make
-
-
-def follow_up(at: datetime, provider: str = "viralhub") -> None:
-    GuardrailFollowUp.objects.create(provider_id=provider, action="escalate", created_at=at)
 
 
 def alerted() -> list[tuple[str, str]]:
@@ -112,14 +109,14 @@ class TestAlerts:
 
     def test_a_follow_up_after_the_breach_silences_it(self, report):
         report("breached", NOON - 2 * HOUR)
-        follow_up(NOON - HOUR)
+        create_follow_up(provider_id="viralhub", action="escalate", created_at=NOON - HOUR)
 
         assert alerted() == []
 
     def test_a_follow_up_before_the_breach_or_of_another_provider_does_not(self, report):
         report("breached", NOON - 2 * HOUR)
-        follow_up(NOON - 3 * HOUR)
-        follow_up(NOON - HOUR, "another")
+        create_follow_up(provider_id="viralhub", action="escalate", created_at=NOON - 3 * HOUR)
+        create_follow_up(provider_id="another", action="escalate", created_at=NOON - HOUR)
 
         assert alerted() == [("viralhub", "critical")]
 

@@ -15,7 +15,8 @@ from psycopg import sql
 from reporting.insights import conversion_totals, conversions
 from reporting.models import ConversionFold, PricingExperimentSegment
 from reporting.recording import segments
-from tests.reporting.insights.test_conversions import experiment, record
+from tests.database import record_segment
+from tests.factories import experiment
 
 
 def counted_in_python() -> dict:
@@ -76,14 +77,14 @@ class TestFold:
         assert shown() == counted_in_python()
 
     def test_a_second_fold_adds_nothing(self):
-        record("a")
+        record_segment("a")
         assert conversion_totals.fold() == conversion_totals.fold()
         assert shown() == {("a", None): (1, None), ("a", "bundle"): (1, "Bundle")}
 
     def test_an_older_assignment_that_comes_later_does_not_take_the_name(self):
-        record("a", variant_name="New")
+        record_segment("a", variant_name="New")
         conversion_totals.fold()
-        late = record("a", variant_name="Old")
+        late = record_segment("a", variant_name="Old")
         PricingExperimentSegment.objects.filter(pk=late).update(
             recorded_at=PricingExperimentSegment.objects.exclude(pk=late).get().recorded_at - timedelta(days=1)
         )
@@ -92,7 +93,7 @@ class TestFold:
         assert shown()["a", "bundle"] == (2, "New")
 
     def test_a_fold_that_is_broken_off_leaves_the_totals_as_they_were(self, monkeypatch):
-        record("a")
+        record_segment("a")
 
         class Crash(Exception):
             pass
@@ -111,17 +112,24 @@ class TestFold:
 
     def test_after_a_fold_a_page_reads_the_totals_and_not_the_assignments(self):
         for _ in range(300):
-            record("a")
-        conversion_totals.fold()
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE reporting_pricingexperimentsegment")
-            # A small table is read faster whole than by index; what counts is that the index can do without.
-            cursor.execute("SET LOCAL enable_seqscan = off")
-            explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(conversions._CONVERSIONS)
-            cursor.execute(explained, {"limit": 10, "after": ""})
-            (plan,) = cursor.fetchone()
+            record_segment("a")
+        before = assignments_read()
 
-        assert max_read(plan[0]["Plan"], "reporting_pricingexperimentsegment") == 0
+        conversion_totals.fold()
+
+        assert (before, assignments_read()) == (300, 0)
+
+
+def assignments_read() -> int:
+    """How many assignments a page of conversions reads."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE reporting_pricingexperimentsegment")
+        # A small table is read faster whole than by index; what counts is that the index can do without.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(conversions._CONVERSIONS)
+        cursor.execute(explained, {"limit": 10, "after": ""})
+        (plan,) = cursor.fetchone()
+    return max_read(plan[0]["Plan"], "reporting_pricingexperimentsegment")
 
 
 def max_read(plan: dict, table: str) -> int:
@@ -186,12 +194,12 @@ class TestConcurrency:
 
     def test_a_writer_that_does_not_end_only_delays_the_fold(self, monkeypatch):
         monkeypatch.setattr(conversion_totals, "_TIMEOUT", timedelta(milliseconds=50))
-        record("a")
+        record_segment("a")
         begun, end = threading.Event(), threading.Event()
 
         def hold() -> None:
             with transaction.atomic():
-                record("b")
+                record_segment("b")
                 begun.set()
                 end.wait(20)
             connection.close()

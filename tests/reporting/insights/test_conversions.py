@@ -7,27 +7,10 @@ import pytest
 
 from reporting.models import PricingExperimentSegment
 from reporting.recording import segments
+from tests.database import record_segment
+from tests.factories import experiment
 
 ROUTE = "/api/v1/reporting/onboarding/experiment-conversions"
-
-
-def experiment(slug="spring-offer", variant_key="bundle", **changes):
-    """An experiment as the recording takes it."""
-    return {
-        "slug": slug,
-        "variant_key": variant_key,
-        "variant_name": variant_key.title(),
-        "is_control": variant_key == "control",
-        "status": "running",
-        "feature_flag_key": None,
-        "assignment_strategy": None,
-        **changes,
-    }
-
-
-def record(*names, order_id=None, **changes):
-    """Record one experiment of an order, which is a new one unless it is given; return the event's id."""
-    return segments.record(order_id or uuid.uuid4(), [experiment(*names, **changes)])[0]
 
 
 @pytest.mark.django_db
@@ -37,12 +20,12 @@ class TestMetrics:
 
     def test_orders_and_journeys_are_counted_once_by_experiment_and_by_variant(self, api):
         both, twice = uuid.uuid4(), uuid.uuid4()
-        record(order_id=both)
-        record(order_id=both, variant_key="control")
-        record(order_id=twice)
-        record(order_id=twice)
-        record(variant_key="control")
-        newest = record()
+        record_segment(order_id=both)
+        record_segment(order_id=both, variant_key="control")
+        record_segment(order_id=twice)
+        record_segment(order_id=twice)
+        record_segment(variant_key="control")
+        newest = record_segment()
         at = datetime(2026, 11, 8, 12, tzinfo=UTC)
         PricingExperimentSegment.objects.update(recorded_at=at - timedelta(hours=1))
         PricingExperimentSegment.objects.filter(pk=newest).update(recorded_at=at)
@@ -73,9 +56,9 @@ class TestMetrics:
         ]
 
     def test_a_variants_name_and_cohort_are_those_of_its_newest_row(self, api):
-        record(variant_name="Old name", is_control=True)
-        record(variant_name=None, is_control=False)
-        record(variant_name="New name", is_control=False)
+        record_segment(variant_name="Old name", is_control=True)
+        record_segment(variant_name=None, is_control=False)
+        record_segment(variant_name="New name", is_control=False)
 
         variant = api.get(ROUTE).json()["metrics"][0]["variants"][0]
 
@@ -95,7 +78,7 @@ class TestMetrics:
 class TestPages:
     def test_the_cursor_is_the_last_slug_of_the_page_before(self, api):
         for slug in ("delta", "alpha", "charlie", "bravo", "echo"):
-            record(slug)
+            record_segment(slug)
 
         first = api.get(ROUTE, {"limit": "2"}).json()
         second = api.get(ROUTE, {"limit": "2", "cursor": first["nextCursor"]}).json()
@@ -107,14 +90,14 @@ class TestPages:
         assert cursors == [(None, "bravo"), ("bravo", "delta"), ("delta", None)]
 
     def test_a_full_last_page_has_no_next_one(self, api):
-        record("alpha")
-        record("bravo")
+        record_segment("alpha")
+        record_segment("bravo")
 
         assert api.get(ROUTE, {"limit": "2"}).json()["nextCursor"] is None
 
     def test_a_cursor_needs_no_row_of_its_own(self, api):
-        record("alpha")
-        record("charlie")
+        record_segment("alpha")
+        record_segment("charlie")
 
         answer = api.get(ROUTE, {"cursor": "bravo"}).json()
 
@@ -122,13 +105,13 @@ class TestPages:
 
     def test_it_shows_25_experiments_unless_asked_for_more(self, api):
         for number in range(26):
-            record(f"slug-{number:02}")
+            record_segment(f"slug-{number:02}")
 
         assert len(api.get(ROUTE).json()["metrics"]) == 25
         assert len(api.get(ROUTE, {"limit": "100"}).json()["metrics"]) == 26
 
     def test_a_page_takes_one_statement(self, api, django_assert_num_queries):
-        record()
+        record_segment()
 
         with django_assert_num_queries(1):
             api.get(ROUTE)

@@ -67,6 +67,15 @@ class TestBothKinds:
 
         storage.check()
 
+        assert content(f"{root}/.readiness") == b"ready\n"
+
+    def test_a_lake_that_gives_back_something_else_is_not_ready(self, root, settings, monkeypatch):
+        settings.LAKE_URI = root
+        monkeypatch.setattr(storage, "read", lambda uri: iter([b"other\n"]))
+
+        with pytest.raises(storage.LakeError, match="cannot read back"):
+            storage.check()
+
 
 class TestFiles:
     def test_a_failed_write_leaves_the_old_file_and_no_scrap(self, tmp_path):

@@ -16,16 +16,17 @@ from django.core.management.base import CommandError
 
 from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
-from reporting.models import Checkpoint, ExportRun, GuardrailFollowUp, PricingExperimentSegment
+from reporting.models import Checkpoint, ExportRun, PricingExperimentSegment
 from reporting.recording import segments
 from smplat.lib.times import iso
+from tests import ROOT
+from tests.database import add_segments, create_follow_up, database_url, record_segments
 from tests.environment import API_KEY
+from tests.factories import experiment
 from tests.fakes import Reply, closed_port_url, fake_server
-from tests.reporting.exports.test_incremental_exports import add_rows, database_url, experiment, record
 
 SEGMENTS, FOLLOWUPS = "export_onboarding_pricing_segments", "export_guardrail_followups"
 VIA_API = "export_onboarding_pricing_segments_via_api"
-ROOT = Path(__file__).resolve().parents[3]
 NASTY = 'quote " backslash \\ newline \n tab \t emoji 🛒 delete \x7f bell \x07'
 
 
@@ -53,14 +54,14 @@ class TestStdout:
         assert b"0 rows" in result.stderr
 
     def test_data_alone_goes_to_stdout(self):
-        event_ids = record(3)
+        event_ids = record_segments(3)
 
         result = manage(SEGMENTS, capture_output=True)
 
         assert [json.loads(line)["eventId"] for line in result.stdout.splitlines()] == event_ids
 
     def test_it_ends_quietly_when_nobody_reads_on(self):
-        add_rows(50_000)
+        add_segments(50_000)
         environment = {**os.environ, "DATABASE_URL": database_url()}
         command = f"set -o pipefail; {sys.executable} -W ignore manage.py {SEGMENTS} | head -1"
 
@@ -74,8 +75,16 @@ class TestStdout:
         for flags in (["--limit", "0"], ["--cursor", "yesterday"], ["--sink", "file"], ["--sink", "webhook"]):
             assert manage(SEGMENTS, *flags, capture_output=True).returncode == 2, flags
 
+    @pytest.fixture
+    def _interruptible(self):
+        """Processes take Ctrl-C, also where the suite was started by nohup or in the background, which ignore it."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
+    @pytest.mark.usefixtures("_interruptible")
     def test_ctrl_c_leaves_no_half_file(self, tmp_path):
-        add_rows(200_000)
+        add_segments(200_000)
         environment = {**os.environ, "DATABASE_URL": database_url()}
         command = [sys.executable, "-W", "ignore", "manage.py", SEGMENTS, "--sink", "file"]
         process = subprocess.Popen(
@@ -100,9 +109,9 @@ class TestFile:
     def test_a_checkpoint_makes_the_next_run_go_on(self, tmp_path):
         flags = ["--sink", "file", "--file-path", str(tmp_path / "out.ndjson"), "--cursor-store", "file"]
         flags += ["--cursor-store-path", str(tmp_path / "cursor.json")]
-        first = record(2)
+        first = record_segments(2)
         call_command(SEGMENTS, *flags)
-        second = record(2)
+        second = record_segments(2)
 
         call_command(SEGMENTS, *flags)
         call_command(SEGMENTS, *flags)
@@ -113,7 +122,7 @@ class TestFile:
         assert (checkpoint["cursor"], checkpoint["position"]) == (iso(newest.recorded_at), newest.position)
 
     def test_a_bare_timestamp_resumes_inclusive(self, tmp_path):
-        event_ids = record(3)
+        event_ids = record_segments(3)
         middle = PricingExperimentSegment.objects.get(pk=event_ids[1])
         (tmp_path / "cursor.json").write_text(iso(middle.recorded_at))
 
@@ -126,7 +135,7 @@ class TestFile:
         assert ids(tmp_path / "out") == event_ids[1:]
 
     def test_a_checkpoint_by_time_leaves_out_no_row_that_was_stored_behind_it(self, tmp_path):
-        first, late = record(2)
+        first, late = record_segments(2)
         at = PricingExperimentSegment.objects.get(pk=first).recorded_at
         PricingExperimentSegment.objects.filter(pk=late).update(recorded_at=at - timedelta(milliseconds=5))
         (tmp_path / "cursor.json").write_text(iso(at))
@@ -140,7 +149,7 @@ class TestFile:
         assert set(ids(tmp_path / "out")) == {first, late}
 
     def test_a_corrupt_checkpoint_is_an_error_and_no_restart(self, tmp_path, capsys):
-        record(1)
+        record_segments(1)
         (tmp_path / "cursor.json").write_text('{"cursor": "rubbish"}')
 
         with pytest.raises(CommandError, match=r"cursor\.json cannot be used") as error:
@@ -150,7 +159,7 @@ class TestFile:
         assert capsys.readouterr().out == ""
 
     def test_until_and_cursor_bound_the_rows(self, tmp_path):
-        event_ids = record(4)
+        event_ids = record_segments(4)
         times = [PricingExperimentSegment.objects.get(pk=pk).recorded_at for pk in event_ids]
 
         call_command(
@@ -162,21 +171,21 @@ class TestFile:
         assert ids(tmp_path / "out") == event_ids[1:3]
 
     def test_a_run_can_be_limited(self, tmp_path):
-        event_ids = record(5)
+        event_ids = record_segments(5)
 
         call_command(SEGMENTS, "--sink", "file", "--file-path", str(tmp_path / "out"), "--max-rows", "2")
 
         assert ids(tmp_path / "out") == event_ids[:2]
 
     def test_the_warehouse_shape_has_the_columns_of_the_reference(self, tmp_path):
-        record(1)
+        record_segments(1)
 
         call_command(SEGMENTS, "--sink", "file", "--file-path", str(tmp_path / "out"), "--shape", "warehouse")
 
         assert list(lines(tmp_path / "out")[0]) == [column.name for column in FEEDS["onboarding_segments"].columns]
 
     def test_a_file_can_be_compressed(self, tmp_path):
-        event_ids = record(2)
+        event_ids = record_segments(2)
 
         call_command(SEGMENTS, "--sink", "file", "--file-path", str(tmp_path / "out.gz"), "--gzip")
 
@@ -184,14 +193,14 @@ class TestFile:
         assert [json.loads(line)["eventId"] for line in content.splitlines()] == event_ids
 
     def test_a_path_that_cannot_be_written_is_named(self, tmp_path):
-        record(1)
+        record_segments(1)
 
         with pytest.raises(CommandError, match=r"cannot write .*nowhere/out") as error:
             call_command(SEGMENTS, "--sink", "file", "--file-path", str(tmp_path / "nowhere" / "out"))
         assert error.value.returncode == 1
 
     def test_a_dry_run_says_how_much_and_exports_nothing(self, tmp_path, capsys):
-        event_ids = record(2)
+        event_ids = record_segments(2)
 
         call_command(SEGMENTS, "--sink", "file", "--file-path", str(tmp_path / "out"), "--dry-run")
 
@@ -204,7 +213,7 @@ class TestFile:
 @pytest.mark.django_db(transaction=True)
 class TestWebhookAndLake:
     def test_an_unreachable_webhook_fails_and_moves_nothing(self, tmp_path):
-        record(1)
+        record_segments(1)
         with fake_server() as server:
             server.usual = Reply(404)
             with pytest.raises(CommandError, match="the checkpoint did not move") as error:
@@ -219,7 +228,7 @@ class TestWebhookAndLake:
         assert not (tmp_path / "c.json").exists()
 
     def test_the_checkpoint_follows_each_confirmed_batch(self, tmp_path):
-        add_rows(25)
+        add_segments(25)
         with fake_server() as server:
             server.replies.extend([Reply(200), Reply(200), Reply(400)])
             with pytest.raises(CommandError, match="the checkpoint stands at"):
@@ -233,7 +242,7 @@ class TestWebhookAndLake:
         assert PricingExperimentSegment.objects.filter(position__gt=position).count() == 5
 
     def test_an_object_of_the_lake_has_its_manifest(self, s3):
-        record(2)
+        record_segments(2)
 
         call_command(SEGMENTS, "--sink", "s3", "--s3-uri", "s3://lake/stage", "--shape", "warehouse")
 
@@ -243,7 +252,7 @@ class TestWebhookAndLake:
 
     def test_one_provider_needs_no_checkpoint_of_all(self, tmp_path):
         for provider in ("p1", "p2"):
-            GuardrailFollowUp.objects.create(provider_id=provider, action="pause", created_at="2026-11-08T08:00:00Z")
+            create_follow_up(provider_id=provider)
 
         call_command(FOLLOWUPS, "--sink", "file", "--file-path", str(tmp_path / "out"), "--provider-id", "p2")
 
@@ -254,7 +263,7 @@ class TestWebhookAndLake:
 @pytest.mark.django_db(transaction=True)
 class TestTheJobsCheckpoint:
     def test_a_start_of_ones_own_does_not_go_with_it(self):
-        record(1)
+        record_segments(1)
 
         result = manage(SEGMENTS, "--cursor", "2026-01-01T00:00:00Z", "--cursor-store", "db", capture_output=True)
 
@@ -262,7 +271,7 @@ class TestTheJobsCheckpoint:
         assert not Checkpoint.objects.exists()
 
     def test_the_command_moves_it_as_a_run_of_its_own(self, tmp_path):
-        record(2)
+        record_segments(2)
 
         call_command(SEGMENTS, "--sink", "file", "--file-path", str(tmp_path / "out"), "--cursor-store", "db")
 
@@ -271,7 +280,7 @@ class TestTheJobsCheckpoint:
         assert Checkpoint.objects.get().position == PricingExperimentSegment.objects.order_by("-position")[0].position
 
     def test_of_two_at_once_one_is_recorded_as_skipped(self, tmp_path, capsys):
-        record(1)
+        record_segments(1)
         job = runs.request_run(FEEDS["onboarding_segments"], ExportRun.Trigger.SCHEDULE)
 
         with claims.claimed(job):
@@ -296,7 +305,7 @@ class TestOverHttp:
                 [experiment(variant_key=f"{NASTY}{number}", variant_name=NASTY) for number in range(5)],
                 order_number=NASTY,
             )
-        add_rows(2_300)
+        add_segments(2_300)
 
         call_command(SEGMENTS, "--sink", "file", "--file-path", str(tmp_path / "db"), "--shape", shape)
         call_command(VIA_API, *flags, "--file-path", str(tmp_path / "api"), "--shape", shape, "--limit", "700")
@@ -307,9 +316,9 @@ class TestOverHttp:
     def test_it_goes_on_behind_its_checkpoint(self, flags, tmp_path):
         flags += ["--file-path", str(tmp_path / "out"), "--cursor-store", "file"]
         flags += ["--cursor-store-path", str(tmp_path / "c.json")]
-        first = record(2)
+        first = record_segments(2)
         call_command(VIA_API, *flags)
-        second = record(2)
+        second = record_segments(2)
 
         call_command(VIA_API, *flags)
         call_command(VIA_API, *flags)
@@ -318,7 +327,7 @@ class TestOverHttp:
         assert "position" in json.loads((tmp_path / "c.json").read_text())
 
     def test_a_checkpoint_of_the_database_exporter_is_refused(self, flags, tmp_path):
-        record(1)
+        record_segments(1)
         stored = ["--cursor-store", "file", "--cursor-store-path", str(tmp_path / "c.json")]
         call_command(SEGMENTS, "--sink", "file", "--file-path", str(tmp_path / "db"), *stored)
 
@@ -326,7 +335,7 @@ class TestOverHttp:
             call_command(VIA_API, *flags, "--file-path", str(tmp_path / "api"), *stored)
 
     def test_a_bare_time_resumes_inclusive(self, flags, tmp_path):
-        event_ids = record(3)
+        event_ids = record_segments(3)
         middle = PricingExperimentSegment.objects.get(pk=event_ids[1]).recorded_at
 
         call_command(VIA_API, *flags, "--file-path", str(tmp_path / "out"), "--cursor", iso(middle))
@@ -334,7 +343,7 @@ class TestOverHttp:
         assert ids(tmp_path / "out") == event_ids[1:]
 
     def test_rows_up_to_a_time_alone(self, flags, tmp_path):
-        event_ids = record(3)
+        event_ids = record_segments(3)
         middle = PricingExperimentSegment.objects.get(pk=event_ids[1]).recorded_at
 
         call_command(VIA_API, *flags, "--file-path", str(tmp_path / "out"), "--until", iso(middle))
@@ -342,7 +351,7 @@ class TestOverHttp:
         assert ids(tmp_path / "out") == event_ids[:2]
 
     def test_a_dry_run_says_what_that_of_the_database_says(self, flags, tmp_path, capsys):
-        record(3)
+        record_segments(3)
 
         call_command(SEGMENTS, "--max-rows", "2", "--dry-run")
         of_the_database = capsys.readouterr().err
@@ -361,7 +370,7 @@ class TestOverHttp:
             call_command(VIA_API, "--api-base-url", server.url, "--api-key", API_KEY)
 
     def test_it_works_without_a_database_and_without_secrets(self, live_server, tmp_path):
-        event_ids = record(2)
+        event_ids = record_segments(2)
         environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path / "var")}
         command = [sys.executable, "-W", "ignore", "manage.py", VIA_API, "--api-base-url", live_server.url]
 

@@ -12,13 +12,10 @@ from reporting.exports import runs
 from reporting.feeds import FEEDS, schedule
 from reporting.insights import freshness
 from reporting.models import Checkpoint, ExportRun
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.database import add_quick_orders, capture, export
 from tests.factories import quick_order_event
-from tests.reporting.pages.test_desk_runs import many_quick_orders
 
 CARDS = "/admin/reports/cards"
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
 
 pytestmark = pytest.mark.django_db
 
@@ -100,9 +97,9 @@ class TestHealth:
 
 class TestCards:
     def test_a_card_tells_object_checkpoint_and_what_waits(self, operator):
-        capture([quick_order_event() for _ in range(3)], BOTH)
-        runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
-        capture([quick_order_event() for _ in range(2)], BOTH)
+        capture([quick_order_event() for _ in range(3)])
+        export()
+        capture([quick_order_event() for _ in range(2)])
 
         page = shown(operator)
 
@@ -113,7 +110,7 @@ class TestCards:
 
     def test_waiting_rows_are_counted_up_to_a_limit(self, operator, monkeypatch):
         monkeypatch.setattr(freshness, "MAX_WAITING", 3)
-        capture([quick_order_event() for _ in range(5)], BOTH)
+        capture([quick_order_event() for _ in range(5)])
 
         assert "more than 3 rows behind the checkpoint" in shown(operator)
 
@@ -143,7 +140,7 @@ class TestCards:
 
         empty = count()
         fresh()
-        capture([quick_order_event() for _ in range(50)], BOTH)
+        capture([quick_order_event() for _ in range(50)])
 
         assert count() == empty <= 9
 
@@ -160,7 +157,7 @@ class TestCards:
                 assert max(read) <= 4
 
     def test_counting_what_waits_reads_no_more_than_it_shows(self, operator):
-        many_quick_orders(20_000)
+        add_quick_orders(20_000)
         with CaptureQueriesContext(connection) as queries:
             operator.get(CARDS)
         counting = next(query["sql"] for query in queries if "LIMIT 1001" in query["sql"])

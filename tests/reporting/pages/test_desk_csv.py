@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.utils import timezone
 from psycopg import sql
 
 from reporting.feeds import FEEDS
@@ -19,17 +18,14 @@ from reporting.feeds import csv as feed_csv
 from reporting.feeds.csv import csv_file
 from reporting.feeds.listings import Arrivals, Listing
 from reporting.feeds.shapes import model_of, warehouse_rows
-from reporting.models import AuditEntry, GuardrailFollowUp, PricingExperimentSegment
+from reporting.models import AuditEntry, PricingExperimentSegment
 from reporting.recording import segments
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
-from tests.factories import quick_order_event, workflow_event
-from tests.reporting.exports.test_incremental_exports import database_url
-from tests.reporting.insights.test_conversions import experiment, record
+from telemetry.models import QuickOrderEvent
+from tests.database import capture, create_follow_up, database_url, record_segment
+from tests.factories import experiment, quick_order_event, workflow_event
 
 REPORTS, ONBOARDING = "/admin/reports", "/admin/onboarding"
 CSV, ONBOARDING_CSV = "/admin/reports/feeds/quick_order/csv", "/admin/onboarding/csv"
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
 FEED = FEEDS["quick_order"]
 MEBIBYTE = 1_048_576
 FILL = """
@@ -65,11 +61,9 @@ def newest_first() -> list[str]:
 @pytest.mark.django_db
 class TestCells:
     def test_every_feed_gives_the_values_of_its_warehouse_shape(self, operator):
-        capture([quick_order_event(), workflow_event()], BOTH)
-        record(feature_flag_key="flag", assignment_strategy="sequential")
-        GuardrailFollowUp.objects.create(
-            provider_id="p1", action="pause", notes="two\nlines", created_at=timezone.now()
-        )
+        capture([quick_order_event(), workflow_event()])
+        record_segment(feature_flag_key="flag", assignment_strategy="sequential")
+        create_follow_up(notes="two\nlines")
 
         for feed in FEEDS.values():
             header, line = table(operator.get(f"/admin/reports/feeds/{feed.key}/csv"))
@@ -83,30 +77,30 @@ class TestCells:
 
     @pytest.mark.parametrize("start", list("=+-@\t\r\n＝＋－＠"), ids=lambda start: f"U+{ord(start):04X}")
     def test_a_cell_that_a_spreadsheet_would_run_is_defused(self, operator, start):
-        capture([quick_order_event(productTitle=f"{start}HYPERLINK(1)")], BOTH)
+        capture([quick_order_event(productTitle=f"{start}HYPERLINK(1)")])
 
         assert table(operator.get(CSV))[1][4] == f"'{start}HYPERLINK(1)"
 
     @pytest.mark.parametrize("title", ["a=1", "1-2", "'quoted", "", " =1"])
     def test_other_cells_stay_as_they_are(self, operator, title):
-        capture([quick_order_event(productTitle=title)], BOTH)
+        capture([quick_order_event(productTitle=title)])
 
         assert table(operator.get(CSV))[1][4] == title
 
     def test_quotes_line_breaks_markup_and_any_script_survive(self, operator):
         title = 'a "quoted", title\r\nin\ntwo\rlines \\n \\. <script>alert(1)</script> 🛒 ünï 漢字 %s {0}'
-        capture([quick_order_event(productTitle=title)], BOTH)
+        capture([quick_order_event(productTitle=title)])
 
         assert table(operator.get(CSV))[1][4] == title
 
     def test_a_text_of_10_000_characters_is_whole(self, operator):
-        record()
+        record_segment()
         PricingExperimentSegment.objects.update(variant_name="n" * 10_000)
 
         assert table(operator.get(ONBOARDING_CSV))[1][6] == "n" * 10_000
 
     def test_rows_end_as_rfc_4180_says(self, operator):
-        capture([quick_order_event() for _ in range(3)], BOTH)
+        capture([quick_order_event() for _ in range(3)])
 
         content = operator.get(CSV).getvalue()
 
@@ -294,10 +288,10 @@ class TestTrouble:
 @pytest.mark.django_db
 class TestOnboardingCsv:
     def test_it_holds_what_the_filters_let_through(self, operator):
-        kept = [str(record("spring", "bundle", status="paused")) for _ in range(3)]
-        record("spring", "control", status="paused")
-        record("autumn", "bundle", status="paused")
-        record("spring", "bundle")
+        kept = [str(record_segment("spring", "bundle", status="paused")) for _ in range(3)]
+        record_segment("spring", "control", status="paused")
+        record_segment("autumn", "bundle", status="paused")
+        record_segment("spring", "bundle")
 
         answer = operator.get(ONBOARDING_CSV, {"slug": "spring", "variant": "bundle", "status": "paused"})
 
@@ -321,7 +315,7 @@ class TestOnboardingCsv:
     def test_everything_goes_on_behind_a_chunk(self, operator, monkeypatch):
         monkeypatch.setattr(feed_csv, "_CHUNK_ROWS", 7)
         segments.record(uuid.uuid4(), [experiment("spring", f"v{number}") for number in range(20)])
-        record("autumn")
+        record_segment("autumn")
 
         assert len(set(ids(operator.get(ONBOARDING_CSV, {"rows": "all", "status": "running"})))) == 21
         assert len(set(ids(operator.get(ONBOARDING_CSV, {"rows": "all", "slug": "spring"})))) == 20
@@ -343,7 +337,7 @@ class TestWho:
 
     @pytest.mark.parametrize("path", [REPORTS, ONBOARDING])
     def test_without_the_permission_to_export_there_are_no_controls(self, operator, staff_with, path):
-        record()
+        record_segment()
         query = {"rows": "onboarding_segments"}
 
         assert "/csv" in operator.get(path, query).content.decode()

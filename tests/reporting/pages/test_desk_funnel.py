@@ -8,31 +8,22 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import drift, published
 from reporting.models import ExportRun
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from telemetry.models import QuickOrderEvent
+from tests.database import add_quick_orders, capture, export
 from tests.factories import quick_order_event, workflow_event
 from tests.fakes import Reply, fake_server
-from tests.reporting.pages.test_desk_runs import many_quick_orders
 
 REPORTS = "/admin/reports"
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
 
 pytestmark = pytest.mark.django_db
 
 
 def events(starts: int = 0, aborts: int = 0, completes: int = 0, **fields) -> None:
     names = ["start"] * starts + ["abort"] * aborts + ["complete"] * completes
-    capture([quick_order_event(name=f"quick_order.{name}", **fields) for name in names], BOTH)
-
-
-def export() -> ExportRun:
-    run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)
-    runs.perform(run)
-    return ExportRun.objects.get(pk=run.pk)
+    capture([quick_order_event(name=f"quick_order.{name}", **fields) for name in names])
 
 
 def comparison() -> drift.Comparison:
@@ -214,13 +205,13 @@ class TestPage:
         export()
         few = count()
         events(starts=300, aborts=50)
-        capture([workflow_event() for _ in range(50)], BOTH)
+        capture([workflow_event() for _ in range(50)])
         export()
 
         assert count() == few <= 6
 
     def test_days_are_counted_from_an_index_alone(self):
-        many_quick_orders(20_000)
+        add_quick_orders(20_000)
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE telemetry_quickorderevent SET recorded_at = now() - position % 400 * interval '1 day'"
@@ -239,8 +230,8 @@ class TestPage:
 
 class TestWorkflow:
     def test_it_shows_actions_attachments_and_providers(self, operator):
-        capture([workflow_event() for _ in range(3)], BOTH)
-        capture([workflow_event(workflowAction="queue.pause", providerId="p&q", providerName="<b>P</b>")], BOTH)
+        capture([workflow_event() for _ in range(3)])
+        capture([workflow_event(workflowAction="queue.pause", providerId="p&q", providerName="<b>P</b>")])
 
         page = operator.get(REPORTS).content.decode()
 

@@ -8,19 +8,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reporting.exports import runs
-from reporting.feeds import FEEDS
-from reporting.models import AuditEntry, ExportRun, ParityCheck
+from reporting.models import AuditEntry, ParityCheck
 from reporting.pages import parity as page
 from reporting.tasks import check_parity, repair_warehouse
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.database import capture, export
 from tests.factories import quick_order_event
 from tests.reporting.warehouse.builders import opened
 
 REPORTS = "/admin/reports"
 REPAIR = "/admin/reports/feeds/quick_order/repair"
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -39,8 +35,8 @@ def section(client):
 
 
 def exported(count: int) -> None:
-    capture([quick_order_event(recordedAt=timezone.now().isoformat()) for _ in range(count)], BOTH)
-    runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+    capture([quick_order_event(recordedAt=timezone.now().isoformat()) for _ in range(count)])
+    export()
 
 
 def loaded() -> None:

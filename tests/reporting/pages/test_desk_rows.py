@@ -10,15 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from reporting.feeds import FEEDS
-from reporting.models import Checkpoint, GuardrailFollowUp
+from reporting.models import Checkpoint
 from reporting.pages import rows
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from telemetry.models import QuickOrderEvent
+from tests.database import capture, create_follow_up, record_segment
 from tests.factories import quick_order_event, workflow_event
-from tests.reporting.insights.test_conversions import record
 
 REPORTS = "/admin/reports"
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
 
 
 def rows_of(answer) -> str:
@@ -50,8 +48,8 @@ class TestTabs:
         assert 'href="/admin/reports?conversionCursor=a%26b&amp;rows=guardrail_followups#rows"' in section
 
     def test_only_the_rows_of_the_tab_are_read_by_two_queries(self):
-        capture([quick_order_event(), workflow_event()], BOTH)
-        record()
+        capture([quick_order_event(), workflow_event()])
+        record_segment()
 
         with CaptureQueriesContext(connection) as queries:
             rows.section(RequestFactory().get(REPORTS, {"rows": "onboarding_segments"}))
@@ -61,13 +59,13 @@ class TestTabs:
         assert all("LIMIT" in query["sql"] for query in queries)
 
     def test_the_newest_25_are_shown_by_arrival(self, operator):
-        capture([quick_order_event() for _ in range(30)], BOTH)
+        capture([quick_order_event() for _ in range(30)])
 
         keys = QuickOrderEvent.objects.order_by("-position").values_list("event_id", flat=True)
         assert shown(operator.get(REPORTS)) == [str(key) for key in keys[:25]]
 
     def test_the_pages_hold_every_row_once(self, operator):
-        capture([quick_order_event() for _ in range(60)], BOTH)
+        capture([quick_order_event() for _ in range(60)])
         walked, url = [], REPORTS
         while url:
             answer = operator.get(url)
@@ -78,7 +76,7 @@ class TestTabs:
         assert walked == [str(key) for key in keys]
 
     def test_an_unknown_feed_shows_the_first_tab_with_a_sentence(self, operator):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
         answer = operator.get(REPORTS, {"rows": "<b>nothing"})
 
@@ -88,7 +86,7 @@ class TestTabs:
 
     @pytest.mark.parametrize("query", [{"before": "soon"}, {"before": "9" * 30}, {"batch": "7"}, {"batch": "²"}])
     def test_a_bad_place_is_named_and_the_newest_rows_are_shown(self, operator, query):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
         answer = operator.get(REPORTS, query)
 
@@ -103,7 +101,7 @@ class TestTabs:
         assert "<table>" not in section
 
     def test_behind_the_oldest_row_there_is_a_way_back(self, operator):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
         section = rows_of(operator.get(REPORTS, {"before": "1"}))
 
@@ -111,7 +109,7 @@ class TestTabs:
         assert 'href="/admin/reports?#rows"' in section
 
     def test_the_choice_of_a_batch_keeps_the_tab_and_the_rest_of_the_page(self, operator):
-        capture([workflow_event()], BOTH)
+        capture([workflow_event()])
 
         section = rows_of(operator.get(REPORTS, {"rows": "guardrail_workflow", "conversionCursor": "s"}))
 
@@ -119,7 +117,7 @@ class TestTabs:
         assert '<input type="hidden" name="conversionCursor" value="s">' in section
 
     def test_markup_in_a_row_is_inert_and_long_values_are_cut(self, operator):
-        capture([quick_order_event(productTitle="<script>alert(1)</script>", metadata={"a": "x" * 9_000})], BOTH)
+        capture([quick_order_event(productTitle="<script>alert(1)</script>", metadata={"a": "x" * 9_000})])
 
         section = rows_of(operator.get(REPORTS))
 
@@ -132,7 +130,7 @@ class TestTabs:
 class TestRecord:
     def test_the_key_of_a_row_leads_to_its_record(self, operator):
         event = quick_order_event()
-        capture([event], BOTH)
+        capture([event])
 
         path = record_path("quick_order", event["id"])
         assert f'href="{path}"' in rows_of(operator.get(REPORTS))
@@ -140,7 +138,7 @@ class TestRecord:
 
     def test_it_shows_the_columns_the_wire_shape_and_the_event_of_the_client(self, operator):
         event = quick_order_event(id="evt_1731052800000_a1b2c3", surplus={"kept": "as it came"})
-        capture([event], BOTH)
+        capture([event])
         row = QuickOrderEvent.objects.get()
 
         answer = operator.get(record_path("quick_order", row.event_id))
@@ -154,13 +152,13 @@ class TestRecord:
         assert "Received" in page
 
     def test_a_row_of_the_database_alone_has_no_event_of_a_client(self, operator):
-        page = operator.get(record_path("onboarding_segments", record())).content.decode()
+        page = operator.get(record_path("onboarding_segments", record_segment())).content.decode()
 
         assert "As it left the client" not in page
         assert "spring-offer" in page
 
     def test_it_says_whether_the_row_is_exported(self, operator):
-        key = record()
+        key = record_segment()
         path = record_path("onboarding_segments", key)
         assert "it waits for the next run" in operator.get(path).content.decode()
 
@@ -170,7 +168,7 @@ class TestRecord:
 
     def test_long_and_hostile_texts_are_whole_and_inert(self, operator):
         title = "<img src=x onerror=alert(1)>" + "n" * 9_000
-        follow_up = GuardrailFollowUp.objects.create(provider_id="p", notes=title, created_at=timezone.now())
+        follow_up = create_follow_up(notes=title)
 
         page = operator.get(record_path("guardrail_followups", follow_up.pk)).content.decode()
 
@@ -187,7 +185,7 @@ class TestRecord:
         ],
     )
     def test_only_http_addresses_are_links(self, operator, href, is_linked):
-        follow_up = GuardrailFollowUp.objects.create(provider_id="p", conversion_href=href, created_at=timezone.now())
+        follow_up = create_follow_up(conversion_href=href)
 
         page = operator.get(record_path("guardrail_followups", follow_up.pk)).content.decode()
 
@@ -205,13 +203,13 @@ class TestRecord:
         assert operator.get(path).status_code == 404
 
     def test_it_needs_the_permission_to_view(self, staff_with):
-        path = record_path("onboarding_segments", record())
+        path = record_path("onboarding_segments", record_segment())
 
         assert staff_with().get(path).status_code == 403
         assert staff_with("reporting.view_exportrun").get(path).status_code == 200
 
     def test_it_takes_few_queries(self, operator, django_assert_max_num_queries):
-        path = record_path("onboarding_segments", record())
+        path = record_path("onboarding_segments", record_segment())
 
         with django_assert_max_num_queries(4):
             operator.get(path)

@@ -13,35 +13,12 @@ from reporting.exports import previews, runs
 from reporting.exports.progress import Meter
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from tests.database import add_quick_orders, capture, database_url, export
 from tests.factories import quick_order_event
-from tests.reporting.exports.test_incremental_exports import database_url
 
 RUNS = "/admin/reports/runs/"
 FOLLOW_UPS = "/api/v1/reporting/guardrails/followups"
 START = "/admin/reports/feeds/quick_order/start"
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
-
-
-def many_quick_orders(count: int) -> None:
-    """Insert ``count`` events at once, with every second position unused, as after events that came twice."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO telemetry_quickorderevent (position, event_id, recorded_at, event_name, metadata, event)"
-            " SELECT nextval('telemetry_quickorderevent_position_seq')"
-            "  + 0 * nextval('telemetry_quickorderevent_position_seq'),"
-            " gen_random_uuid(), now(), 'quick_order.start', '{}', '{\"name\": \"quick_order.start\"}'"
-            " FROM generate_series(1, %s)",
-            [count],
-        )
-        cursor.execute("ANALYZE telemetry_quickorderevent")
-
-
-def perform(feed: str = "quick_order") -> ExportRun:
-    run = runs.request_run(FEEDS[feed], ExportRun.Trigger.COMMAND)
-    runs.perform(run)
-    return ExportRun.objects.get(pk=run.pk)
 
 
 def text(answer) -> str:
@@ -51,17 +28,17 @@ def text(answer) -> str:
 @pytest.mark.django_db
 class TestPreview:
     def test_it_counts_what_the_run_then_exports(self, operator):
-        capture([quick_order_event() for _ in range(7)], BOTH)
+        capture([quick_order_event() for _ in range(7)])
 
         page = text(operator.get(START))
-        run = perform()
+        run = export()
 
         assert f"<dt>Rows</dt><dd>{run.rows}</dd>" in page
         assert run.rows == 7
 
     def test_beyond_its_limit_it_estimates_from_the_density_of_positions(self, monkeypatch):
         monkeypatch.setattr(previews, "MAX_COUNTED", 500)
-        many_quick_orders(6_000)
+        add_quick_orders(6_000)
 
         preview = previews.preview(FEEDS["quick_order"])
 
@@ -73,7 +50,7 @@ class TestPreview:
             api.post(FOLLOW_UPS, {"providerId": f"p-{number}", "action": "pause"}, format="json")
 
         assert previews.preview(FEEDS["guardrail_followups"]).rows == 3
-        perform("guardrail_followups")
+        export("guardrail_followups")
 
         assert previews.preview(FEEDS["guardrail_followups"]).rows == 0
         assert "There is nothing to export" in text(operator.get("/admin/reports/feeds/guardrail_followups/start"))
@@ -126,14 +103,14 @@ class TestProgress:
         assert "HX-Refresh" not in answer.headers
 
     def test_a_run_that_ended_has_its_page_loaded_anew(self, operator):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
-        assert operator.get(f"{perform().get_absolute_url()}/progress")["HX-Refresh"] == "true"
+        assert operator.get(f"{export().get_absolute_url()}/progress")["HX-Refresh"] == "true"
 
     def test_an_export_notes_how_many_rows_it_expects(self):
-        capture([quick_order_event() for _ in range(4)], BOTH)
+        capture([quick_order_event() for _ in range(4)])
 
-        assert perform().expected_rows == 4
+        assert export().expected_rows == 4
 
     def test_notes_are_at_most_two_a_second(self, monkeypatch):
         run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.OPERATOR)
@@ -160,8 +137,8 @@ class TestProgress:
 @pytest.mark.django_db
 class TestRunPage:
     def test_it_shows_steps_with_the_time_each_took(self, operator):
-        capture([quick_order_event()], BOTH)
-        run = perform()
+        capture([quick_order_event()])
+        run = export()
         lines = list(run.log_lines.all())
         lines[1].at = lines[0].at + timedelta(seconds=2.5)
         lines[1].save()
@@ -171,8 +148,8 @@ class TestRunPage:
         assert f'<span class="runs-took">+2.50 s</span> {lines[1].message}' in page
 
     def test_the_receipt_is_the_manifest_of_the_object(self, operator):
-        capture([quick_order_event() for _ in range(2)], BOTH)
-        run = perform()
+        capture([quick_order_event() for _ in range(2)])
+        run = export()
 
         page = text(operator.get(f"{run.get_absolute_url()}/receipt"))
 
@@ -180,8 +157,8 @@ class TestRunPage:
         assert "<dt>sha256</dt>" in page
 
     def test_a_receipt_that_is_gone_is_explained(self, operator, tmp_path):
-        capture([quick_order_event()], BOTH)
-        run = perform()
+        capture([quick_order_event()])
+        run = export()
         (tmp_path / "lake").rename(tmp_path / "elsewhere")
 
         assert "The receipt cannot be read: cannot read file://" in text(
@@ -196,9 +173,9 @@ class TestRunPage:
         assert ("Retry" in text(operator.get(run.get_absolute_url()))) is is_offered
 
     def test_a_retry_is_a_run_of_the_same_feed(self, operator, eager_tasks):
-        run = perform()
+        run = export()
         assert run.state == "skipped"
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
         answer = operator.post(f"{run.get_absolute_url()}/retry")
 
@@ -207,12 +184,12 @@ class TestRunPage:
         assert (again.feed, again.state, again.rows) == ("quick_order", "succeeded", 1)
 
     def test_a_run_that_succeeded_cannot_be_retried(self, operator):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
-        assert operator.post(f"{perform().get_absolute_url()}/retry").status_code == 404
+        assert operator.post(f"{export().get_absolute_url()}/retry").status_code == 404
 
     def test_retry_needs_the_permission_to_start(self, staff_with):
-        run = perform()
+        run = export()
         viewer = staff_with("reporting.view_exportrun")
 
         assert "Retry" not in text(viewer.get(run.get_absolute_url()))

@@ -14,24 +14,20 @@ from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import freshness
 from reporting.models import ExportRun
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
+from telemetry.models import QuickOrderEvent
+from tests.database import capture, database_url, export
 from tests.factories import quick_order_event, workflow_event
-from tests.reporting.exports.test_incremental_exports import database_url
 
 REPORTS, RUNS = "/admin/reports", "/admin/reports/runs/"
 START = "/admin/reports/feeds/quick_order/start"
 CSV = "/admin/reports/feeds/quick_order/csv"
-BOTH = (QuickOrderEvent, GuardrailWorkflowEvent)
 
 
 @pytest.fixture
 def run(db) -> ExportRun:
     """A successful run over three quick orders."""
-    capture([quick_order_event() for _ in range(3)], BOTH)
-    request = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND)
-    runs.perform(request)
-    return request
+    capture([quick_order_event() for _ in range(3)])
+    return export()
 
 
 def table(answer) -> list[list[str]]:
@@ -69,7 +65,10 @@ class TestReports:
             at = timezone.now() - timedelta(hours=hours)
             ExportRun.objects.filter(pk=request.pk).update(state=state, started_at=at, finished_at=at, created_at=at)
 
-        assert "desk-state-late" not in operator.get(REPORTS).content.decode()
+        page = operator.get(REPORTS).content.decode()
+
+        assert "desk-state-succeeded" in page
+        assert "desk-state-late" not in page
 
     def test_a_writer_that_holds_an_export_back_is_named(self, operator, run, monkeypatch):
         monkeypatch.setattr(freshness, "LONG_WRITER", timedelta(0))
@@ -81,7 +80,7 @@ class TestReports:
             assert f"Held back by database process {writer.info.backend_pid}" in page
 
     def test_markup_in_an_event_is_inert(self, operator):
-        capture([quick_order_event(productTitle="<script>alert(1)</script>")], BOTH)
+        capture([quick_order_event(productTitle="<script>alert(1)</script>")])
 
         page = operator.get(REPORTS).content.decode()
 
@@ -95,10 +94,10 @@ class TestReports:
             return len(queries)
 
         before = count()
-        capture([quick_order_event() for _ in range(200)], BOTH)
-        capture([workflow_event() for _ in range(200)], BOTH)
+        capture([quick_order_event() for _ in range(200)])
+        capture([workflow_event() for _ in range(200)])
         for _ in range(5):
-            runs.perform(runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.COMMAND))
+            export()
 
         assert count() == before <= 27
 
@@ -161,18 +160,18 @@ class TestCsv:
 
     @pytest.mark.parametrize("start", list("=+-@\t\r"))
     def test_a_cell_that_a_spreadsheet_would_run_is_defused(self, operator, start):
-        capture([quick_order_event(productTitle=f"{start}HYPERLINK(1)")], BOTH)
+        capture([quick_order_event(productTitle=f"{start}HYPERLINK(1)")])
 
         assert table(operator.get(CSV))[1][4] == f"'{start}HYPERLINK(1)"
 
     def test_quotes_commas_and_line_breaks_survive(self, operator):
         title = 'a "quoted", title\r\nin two lines 🛒'
-        capture([quick_order_event(productTitle=title)], BOTH)
+        capture([quick_order_event(productTitle=title)])
 
         assert table(operator.get(CSV))[1][4] == title
 
     def test_everything_is_more_than_a_page(self, operator):
-        capture([quick_order_event() for _ in range(600)], BOTH)
+        capture([quick_order_event() for _ in range(600)])
 
         assert len(table(operator.get(CSV, {"rows": "100"}))) == 101
         assert len(table(operator.get(CSV, {"rows": "all"}))) == 601
@@ -184,7 +183,7 @@ class TestCsv:
 @pytest.mark.django_db
 class TestStart:
     def test_it_queues_a_run_and_leads_to_its_page(self, operator, eager_tasks):
-        capture([quick_order_event()], BOTH)
+        capture([quick_order_event()])
 
         answer = operator.post(START)
 
@@ -241,6 +240,7 @@ class TestPermissions:
     def test_controls_are_absent_without_their_permission(self, staff_with, run):
         page = staff_with("reporting.view_exportrun").get(REPORTS).content.decode()
 
+        assert run.get_absolute_url() in page
         assert "Run now" not in page
         assert "Download latest" not in page
         assert "csv" not in page

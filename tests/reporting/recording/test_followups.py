@@ -14,8 +14,7 @@ from rest_framework.test import APIClient
 
 from reporting.models import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus, SlackMessage
 from reporting.recording import followups
-from telemetry.intake import capture
-from telemetry.models import GuardrailWorkflowEvent
+from tests.database import capture
 from tests.environment import API_KEY
 from tests.factories import workflow_event
 
@@ -414,8 +413,7 @@ class TestTimeline:
                 workflow_event(recordedAt="2026-11-08T11:00:00Z", workflowAction="queue.pause"),
                 workflow_event(recordedAt="2026-11-08T10:00:00Z"),
                 workflow_event(recordedAt="2026-11-08T12:00:00Z", providerId="provider-other"),
-            ],
-            (GuardrailWorkflowEvent,),
+            ]
         )
 
         telemetry = api.get(ROUTE, {"providerId": "provider-viralhub"}).json()["providerTelemetry"]
@@ -428,9 +426,9 @@ class TestTimeline:
 
     def test_events_before_the_window_do_not_count(self, api):
         post(api)
-        capture([workflow_event()], (GuardrailWorkflowEvent,))
+        capture([workflow_event()])
         for _ in range(2):
-            capture([workflow_event(providerId="provider-other") for _ in range(1_000)], (GuardrailWorkflowEvent,))
+            capture([workflow_event(providerId="provider-other") for _ in range(1_000)])
 
         assert api.get(ROUTE, {"providerId": "provider-viralhub"}).json()["providerTelemetry"] is None
 

@@ -26,8 +26,8 @@ from reporting.warehouse.objects import receipt_of
 from reporting.warehouse.reader import Reader
 from reporting.warehouse.staging import stage
 from smplat.env import Environment
+from tests import ROOT
 from tests.reporting.warehouse.builders import followup_row, opened, put, quick_order_row, table
-from tests.repository.tree import ROOT
 
 QUICK_ORDER, FOLLOWUPS = FEEDS["quick_order"], FEEDS["guardrail_followups"]
 SEGMENTS = FEEDS["onboarding_segments"]

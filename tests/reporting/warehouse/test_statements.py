@@ -27,7 +27,7 @@ FILE_FORMAT = (TYPE = 'JSON' STRIP_OUTER_ARRAY = FALSE)
 MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE
 ON_ERROR = 'CONTINUE';
 """
-#: Of the block in the reference, from SELECT to the newline behind its semicolon.
+#: Of the block in the reference, from SELECT to the newline after its semicolon.
 REFERENCE_QUERY_SHA256 = "4c309ed1e0c740a37c77f72363bb1810463abbac3a2c5930fc443e27e8d8b4a3"
 
 

@@ -28,7 +28,7 @@ _SEGMENTS = """
         (event_id, journey_id, order_id, order_number, slug, variant_key, variant_name, is_control, status,
          feature_flag_key, recorded_at)
     SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), CASE WHEN i % 7 > 0 THEN 'SM-' || i END,
-        'spring-' || i % 9, 'Variante ' || i % 3, CASE WHEN i % 7 > 0 THEN %(text)s || i END, i % 2 = 0, 'running',
+        'spring-' || i % 9, 'Variant ' || i % 3, CASE WHEN i % 7 > 0 THEN %(text)s || i END, i % 2 = 0, 'running',
         CASE WHEN i % 7 = 0 THEN '' END, TIMESTAMPTZ '2026-01-01 00:00Z' + i * INTERVAL '61.000007 seconds'
     FROM generate_series(1, %(rows)s) AS i"""
 _FOLLOWUPS = """

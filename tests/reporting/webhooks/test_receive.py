@@ -21,9 +21,9 @@ from reporting.feeds.checksums import id_number
 from reporting.feeds.lines import Line
 from reporting.feeds.shapes import model_of, warehouse_rows, wire_rows
 from reporting.lake import storage
-from reporting.recording import followups, segments
 from reporting.webhooks import receive, signing
 from smplat.lib.times import iso
+from tests.database import record_follow_up, record_segment
 
 FOLLOW_UPS, SEGMENTS = FEEDS["guardrail_followups"], FEEDS["onboarding_segments"]
 PATHS = {
@@ -377,13 +377,9 @@ def recorded(feed: Feed) -> list[Line]:
     """Rows of ``feed`` in the database, in wire shape."""
     for number in range(3):
         if feed is SEGMENTS:
-            experiment: dict[str, object] = {column.name: None for column in segments.EXPERIMENT_COLUMNS}
-            experiment |= {"slug": TRICKY, "variant_key": f"v{number}", "is_control": True, "status": "running"}
-            segments.record(uuid.uuid4(), [experiment])
+            record_segment(TRICKY, f"v{number}", variant_name=None, is_control=True)
         else:
-            given = {column.name: None for column in followups.GIVEN_COLUMNS}
-            context = {"platform_context_id": "tiktok"} if number else {}
-            followups.record({**given, "provider_id": "p", "action": "pause", "notes": TRICKY, **context}, None)
+            record_follow_up(notes=TRICKY, platform_context_id="tiktok" if number else None)
     time, key = iso(datetime.now(UTC)), str(uuid.uuid4())
     rows = model_of(feed)._default_manager.order_by("position")
     return [Line(1, time, key, orjson.dumps(row)) for row in wire_rows(feed, rows)]

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -25,11 +24,11 @@ from reporting.feeds import FEEDS
 from reporting.feeds.lines import Line
 from reporting.models import WebhookDestination
 from reporting.webhooks import sending, signing
+from tests import ROOT
 from tests.fakes import FakeServer, Reply, closed_port_url, fake_server
 
 FEED = FEEDS["onboarding_segments"]
 SETTING = "ANALYTICS_SEGMENTS_WEBHOOK"
-ROOT = Path(__file__).resolve().parents[3]
 OLD, NEW = (f"whsec_{base64.b64encode(bytes([letter]) * 32).decode()}" for letter in b"on")
 
 pytestmark = pytest.mark.django_db
