@@ -91,6 +91,8 @@ class ExportCommand(BaseCommand):
             raise CommandError(f"Stopped by hand; {_kept(progress)}", returncode=1) from None
         except _FAILURES as error:
             raise CommandError(f"Failed: {error}; {_kept(progress)}", returncode=1) from error
+        finally:
+            gc.unfreeze()
         self._say(f"{progress.rows} rows, {progress.bytes} bytes; {_kept(progress)}")
 
     def _export(self, scope: Scope, store: stores.CheckpointStore, progress: Progress, options: dict[str, Any]) -> None:
