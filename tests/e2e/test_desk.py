@@ -61,7 +61,7 @@ def test_the_preview_tells_rows_and_bytes(reports):
     preview = reports.locator("#preview")
 
     assert preview.get_by_text("Rows", exact=True).is_visible()
-    assert re.search(r"\d (bytes|KB)\b", preview.inner_text())
+    assert re.search(r"\d\s(bytes|KB)\b", preview.inner_text())
 
 
 def test_the_card_shows_the_run_afterwards(reports):
