@@ -23,7 +23,6 @@ _FEEDS = (
 
 
 def main() -> None:
-    """Measure and print."""
     django.setup()
     from django.contrib.auth.models import User
     from django.test import Client

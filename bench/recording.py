@@ -12,7 +12,6 @@ _RECORD = (
 
 
 def main() -> None:
-    """Measure and print."""
     django.setup()
     import psycopg
     from django.conf import settings

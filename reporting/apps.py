@@ -4,13 +4,10 @@ from django.apps import AppConfig
 
 
 class ReportingConfig(AppConfig):
-    """Exports and the operator desk."""
-
     name = "reporting"
     verbose_name = "Reporting"
 
     def ready(self) -> None:
-        """Register the system checks and the metrics."""
         from reporting.feeds import checks  # noqa: F401
         from reporting.insights import metrics
 

@@ -13,7 +13,6 @@ from reporting.warehouse import loading, parity
 
 @shared_task(name="reporting.export_on_schedule")
 def export_on_schedule(feed_key: str) -> None:
-    """Run the scheduled export of a feed."""
     runs.perform(runs.request_run(FEEDS[feed_key], ExportRun.Trigger.SCHEDULE))
 
 
@@ -25,19 +24,16 @@ def export_requested(run_id: str) -> None:
 
 @shared_task(name="reporting.close_crashed_runs")
 def close_crashed_runs() -> None:
-    """Close runs whose process died."""
     claims.close_crashed_runs()
 
 
 @shared_task(name="reporting.apply_retention")
 def apply_retention() -> None:
-    """Prune what is old."""
     retention.apply()
 
 
 @shared_task(name="reporting.deliver_slack")
 def deliver_slack() -> None:
-    """Post the messages to Slack that are due."""
     outbox.deliver()
 
 
@@ -56,7 +52,6 @@ def load_warehouse() -> None:
 
 @shared_task(name="reporting.check_parity")
 def check_parity() -> None:
-    """Compare the warehouse with the desk."""
     parity.check_on_schedule()
 
 

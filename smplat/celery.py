@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
@@ -14,43 +15,36 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smplat.settings")
 app = Celery("smplat")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# A run that no worker picked up before the next one is due is not worth a queue of them.
+_HOURLY_EXPIRES = 1_500
+
+
+def _job(task: str, schedule: crontab | float, expires: int | None = None, *arguments: str) -> dict[str, Any]:
+    """An entry of beat's schedule.
+
+    Args:
+        task: the task's name.
+        schedule: when it runs, in UTC; or the seconds between two runs, after which it also expires.
+        expires: seconds after which a worker no longer begins it.
+        arguments: what the task is given.
+    """
+    expires = int(schedule) if isinstance(schedule, float) else expires
+    return {"task": task, "schedule": schedule, "args": arguments, "options": {"expires": expires} if expires else {}}
+
+
 app.conf.beat_schedule = {
     **{
-        f"export {feed.key}": {
-            "task": "reporting.export_on_schedule",
-            "args": [feed.key],
-            "schedule": crontab(minute=feed.schedule_minutes),
-            # A run that no worker picked up before the next one is due is not worth a queue of them.
-            "options": {"expires": 1_500},
-        }
+        f"export {feed.key}": _job(
+            "reporting.export_on_schedule", crontab(minute=feed.schedule_minutes), _HOURLY_EXPIRES, feed.key
+        )
         for feed in FEEDS.values()
     },
-    "close crashed runs": {
-        "task": "reporting.close_crashed_runs",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "fold conversions": {
-        "task": "reporting.fold_conversions",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "fold ledger": {
-        "task": "reporting.fold_ledger",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "deliver slack": {
-        "task": "reporting.deliver_slack",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "provider automation alerts": {
-        "task": "reporting.alert_on_providers",
-        "schedule": crontab(minute=25),
-        "options": {"expires": 1_500},
-    },
-    "retention": {"task": "reporting.apply_retention", "schedule": crontab(hour=3, minute=40)},
+    "close crashed runs": _job("reporting.close_crashed_runs", 60.0),
+    "fold conversions": _job("reporting.fold_conversions", 60.0),
+    "fold ledger": _job("reporting.fold_ledger", 60.0),
+    "deliver slack": _job("reporting.deliver_slack", 30.0),
+    "provider automation alerts": _job("reporting.alert_on_providers", crontab(minute=25), _HOURLY_EXPIRES),
+    "retention": _job("reporting.apply_retention", crontab(hour=3, minute=40)),
 }
 
 
@@ -58,11 +52,8 @@ app.conf.beat_schedule = {
 def _schedule_the_load(sender: Celery, **_: object) -> None:
     """Load the warehouse every hour where there is one; the settings cannot be read before."""
     if settings.WAREHOUSE_URL:
-        sender.conf.beat_schedule["load warehouse"] = {
-            "task": "reporting.load_warehouse",
-            "schedule": crontab(minute=25),
-            "options": {"expires": 1_500},
-        }
+        load = _job("reporting.load_warehouse", crontab(minute=25), _HOURLY_EXPIRES)
+        sender.conf.beat_schedule["load warehouse"] = load
 
 
 @app.on_after_configure.connect

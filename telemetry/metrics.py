@@ -10,7 +10,6 @@ _EVENTS = Counter(
 
 
 def count(intake: Intake) -> None:
-    """Add one request's events to the counters."""
     _EVENTS.labels("accepted").inc(intake.accepted)
     _EVENTS.labels("duplicate").inc(intake.duplicates)
     _EVENTS.labels("ignored").inc(intake.ignored)

@@ -96,8 +96,6 @@ class QuickOrderEvent(TelemetryEvent):
     """One step of a shopper through the quick-order flow."""
 
     class Name(models.TextChoices):
-        """The steps of the flow."""
-
         START = "quick_order.start"
         ABORT = "quick_order.abort"
         COMPLETE = "quick_order.complete"

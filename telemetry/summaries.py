@@ -49,7 +49,6 @@ class Metrics:
     document: ClassVar[type[serializers.BaseSerializer[Any]]] = serializers.DictField  # type: ignore[assignment]
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Count one row."""
         raise NotImplementedError
 
     def metrics(self) -> dict[str, Any]:
@@ -69,7 +68,6 @@ class EventCounts(Metrics):
         self._names: Counter[str] = Counter()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Count one row."""
         self._names[row["name"]] += 1
 
     def metrics(self) -> dict[str, Any]:

@@ -69,7 +69,6 @@ class CaptureView(APIView):
             forwarding.queue(content, request.content_type or "application/json")
 
     def describe(self) -> Callable[[Any], Any]:
-        """Describe the route in the OpenAPI document."""
         if self.model is None:
             refusal = {"id": ["must be a text of 1 to 200 characters, best a UUID"]}
             return capture_schema("capture", "telemetry", kinds(), refusal)

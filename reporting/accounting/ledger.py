@@ -70,7 +70,6 @@ class Entry:
         return self.accepted - self.exported - self.pending - self.expired
 
     def figures(self) -> dict[str, int]:
-        """Everything, for JSON."""
         return {
             **asdict(self),
             "intake_remainder": self.intake_remainder,

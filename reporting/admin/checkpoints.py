@@ -73,7 +73,6 @@ class CheckpointAdmin(EvidenceAdmin):
         return iso(checkpoint.cursor)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may rewind a checkpoint may look at it."""
         return bool(super().has_view_permission(request, obj)) or self.has_rewind_permission(request)
 
     def has_rewind_permission(self, request: HttpRequest) -> bool:
@@ -116,7 +115,6 @@ class CheckpointAdmin(EvidenceAdmin):
         return self._page(request, "reporting/checkpoint_rewind.html", checkpoint, context)
 
     def undo_view(self, request: HttpRequest, feed: str) -> HttpResponse:
-        """Undo the newest move."""
         self._to_be_moved(request, feed)
         number = request.POST.get("move", "")
         if not (number.isascii() and number.isdigit() and int(number) <= _LARGEST_POSITION):
@@ -149,8 +147,6 @@ class CheckpointAdmin(EvidenceAdmin):
 
 @admin.register(CheckpointMove)
 class CheckpointMoveAdmin(EvidenceAdmin):
-    """Every move of every checkpoint."""
-
     list_display: ClassVar = ["id", "feed", "reason", "from_position", "to_position", "run", "user", "at"]
     list_filter: ClassVar = ["feed", "reason"]
     list_select_related: ClassVar = ["run", "user"]

@@ -32,5 +32,4 @@ class WebhookDestinationAdmin(EvidenceAdmin):
         self.message_user(request, f"{len(chosen)} enabled. The next run sends to them again.")
 
     def has_enable_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may change destinations."""
         return request.user.has_perm("reporting.change_webhookdestination")

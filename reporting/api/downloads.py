@@ -46,7 +46,6 @@ class ArtifactView(FeedView):
         return answer
 
     def describe(self) -> Description:
-        """Describe the download of what the feed's job made."""
         return extend_schema(
             operation_id=f"download_{self.feed.key}_export",
             tags=["Downloads"],

@@ -51,7 +51,6 @@ class FeedListView(FeedView):
         return Response({str(self.feed.webhook_key): page.rows, "nextCursor": page.next_cursor})
 
     def describe(self) -> Description:
-        """Describe the list of the feed."""
         *_, area, name = self.feed.list_path.split("/")
         return extend_schema(
             operation_id=f"list_{name.replace('-', '_')}",

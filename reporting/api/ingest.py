@@ -84,7 +84,6 @@ class Signed(BasePermission):
     """Lets in whoever signed the request."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether the request was signed."""
         return isinstance(request.user, Sender)
 
 
@@ -95,7 +94,6 @@ class SignatureScheme(OpenApiAuthenticationExtension):
     name = "Signature"
 
     def get_security_definition(self, auto_schema: Any) -> Schema:
-        """Return the scheme."""
         description = (
             "HMAC-SHA256 by the Standard Webhooks scheme: `v1,` and the base64 of the signature over "
             "`{webhook-id}.{webhook-timestamp}.{body}`, with a secret in `ANALYTICS_WEBHOOK_SECRET`."
@@ -127,7 +125,6 @@ class IngestView(FeedView):
         return Response(answer, status=status.HTTP_202_ACCEPTED)
 
     def describe(self) -> Description:
-        """Describe the shim of the feed."""
         key, last = str(self.feed.webhook_key), self.feed.columns[-1].wire[0]
         message = message_schema(self.feed, receive.MAX_ROWS)
         examples = [example({key: [example_of(FeedRow(self.feed))]})]

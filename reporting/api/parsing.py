@@ -70,5 +70,4 @@ class JsonRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        """Return ``data`` as JSON."""
         return b"" if data is None else orjson.dumps(data)

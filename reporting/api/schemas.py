@@ -26,7 +26,6 @@ class WireObjectSchema(OpenApiSerializerExtension):
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> Schema:
-        """Return the schema."""
         return {
             **auto_schema._map_serializer(self.target, direction, bypass_extensions=True),
             **others_allowed(IGNORED),
@@ -39,7 +38,6 @@ class StringSchema(OpenApiSerializerFieldExtension):
     target_class = "reporting.recording.requests.StringField"
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> Schema:
-        """Return the schema."""
         return string_schema(self.target.max_length, min_length=0 if self.target.allow_blank else 1)
 
 
@@ -55,7 +53,6 @@ class HttpUrlSchema(OpenApiSerializerFieldExtension):
     target_class = "reporting.recording.requests.HttpUrlField"
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> Schema:
-        """Return the schema."""
         url = {"type": "string", "maxLength": self.target.max_length, "pattern": _URL_PATTERN}
         return {"anyOf": [url, {"const": ""}]}
 

@@ -23,7 +23,6 @@ class KeyAlone(BasePermission):
     """Lets in holders of the key, and no operator."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether the request carried a valid key."""
         return isinstance(request.user, ApiKeyHolder)
 
 

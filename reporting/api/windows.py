@@ -43,7 +43,6 @@ class WindowExportView(FeedView):
             yield b"".join(map(ndjson, wire_rows(self.feed, chunk)))
 
     def describe(self) -> Description:
-        """Describe the export of the feed's window."""
         counted = OpenApiParameter(
             str(self.feed.count_header),
             {"type": "integer", "minimum": 0},

@@ -54,7 +54,6 @@ class Point:
         return f"position {self.position}" + (f" (time {self.cursor})" if self.cursor else "")
 
     def as_json(self) -> dict[str, Any]:
-        """The checkpoint as it leaves the system."""
         own = {
             "cursor": self.cursor,
             "position": self.position,

@@ -121,7 +121,6 @@ class LakeStore:
         return None if content is None else parse(content, self.feed, self.name, has_database=self.has_database)
 
     def write(self, point: Point) -> None:
-        """Replace the object."""
         _replace(self.uri, point)
 
 
@@ -150,7 +149,6 @@ class FileStore:
         return None if content is None else parse(content, self.feed, self.name, has_database=self.has_database)
 
     def write(self, point: Point) -> None:
-        """Replace the file."""
         _replace(self._uri, point)
 
     @property

@@ -49,7 +49,6 @@ class WebhookAndLake:
         self._kept.write(lines)
 
     def commit(self) -> list[str]:
-        """Write the object and its manifest."""
         return self._kept.commit()
 
     def abort(self) -> None:

@@ -42,7 +42,6 @@ def warehouse_line(feed: Feed, row: Row) -> Line:
 
 
 def ndjson(lines: Iterable[Line]) -> bytes:
-    """Lines as NDJSON."""
     return b"".join([part for line in lines for part in (line.json, b"\n")])
 
 
@@ -90,7 +89,6 @@ class RowRange:
         yield rest
 
     def count(self) -> int:
-        """How many rows the slice holds."""
         return _one(self._select(sql.SQL("count(*)"))) or 0
 
     def size(self, shape: str) -> "Size":

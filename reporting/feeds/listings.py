@@ -52,7 +52,6 @@ class Arrivals:
     mark_sql: ClassVar[sql.Composable] = sql.SQL("position")
 
     def mark_of(self, row: Row) -> str:
-        """The row's position."""
         return str(row["position"])
 
     def rows(self, before: str | None) -> QuerySet[Any]:

@@ -55,7 +55,6 @@ def wire(feed: Feed, values: Row) -> Row:
 
 
 def ndjson(row: Row) -> bytes:
-    """One line of NDJSON."""
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -49,7 +49,6 @@ class Alert:
         return SEVERITIES[self.status]
 
     def as_json(self) -> dict[str, Any]:
-        """The alert as it leaves the system."""
         return {
             "providerId": self.provider_id,
             "providerName": self.provider_name,

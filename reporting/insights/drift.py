@@ -67,7 +67,6 @@ class Figure:
 
     @property
     def label(self) -> str:
-        """Its name for people."""
         return _LABELS[self.key]
 
     @property
@@ -77,7 +76,6 @@ class Figure:
 
     @property
     def delta(self) -> float | None:
-        """Live minus export."""
         return None if self.live is None or self.export is None else self.live - self.export
 
     @property
@@ -90,7 +88,6 @@ class Figure:
 
     @property
     def is_drifting(self) -> bool:
-        """Whether the drift is to be marked."""
         return self.drift is not None and self.drift > MAX_DRIFT
 
 
@@ -112,7 +109,6 @@ class Comparison:
 
     @property
     def is_drifting(self) -> bool:
-        """Whether any metric drifts."""
         return any(figure.is_drifting for figure in self.figures)
 
 
@@ -176,7 +172,6 @@ class RunDrift:
 
     @property
     def is_drifting(self) -> bool:
-        """Whether the drift is to be marked."""
         return self.percent > MAX_DRIFT
 
 

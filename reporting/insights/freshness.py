@@ -54,7 +54,6 @@ class Card:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the newest run failed."""
         return self.run is not None and self.run.state == ExportRun.State.FAILED
 
     @property

@@ -39,5 +39,4 @@ def _gauge(name: str, help_text: str, values: Any) -> Metric:
 
 
 def register() -> None:
-    """Add the exports' metrics to what /metrics shows."""
     REGISTRY.register(ExportCollector())

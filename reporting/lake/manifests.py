@@ -29,7 +29,6 @@ class Receipt:
     run: str
 
     def as_json(self) -> "builtins.bytes":
-        """The manifest file."""
         return json.dumps(asdict(self), indent=2).encode() + b"\n"
 
 

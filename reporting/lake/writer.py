@@ -67,7 +67,6 @@ class ObjectWriter:
 
     @property
     def size(self) -> int:
-        """How many bytes were spooled so far."""
         return self._content.bytes
 
     @property

@@ -50,7 +50,6 @@ class ExportCommand(BaseCommand):
     has_database: ClassVar[bool] = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the flags of the contract."""
         parser.add_argument("--limit", type=positive_integer, metavar="ROWS", help="rows per batch; the run goes on")
         parser.add_argument("--max-rows", type=positive_integer, metavar="ROWS", help="rows of the whole run")
         parser.add_argument("--sink", choices=("stdout", "file", "webhook", "s3"), default="stdout", help="where to")
@@ -65,7 +64,6 @@ class ExportCommand(BaseCommand):
         self.add_store_arguments(parser)
 
     def add_store_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the flags of the checkpoint."""
         stores = ("none", "file", "s3", "db")
         parser.add_argument("--cursor-store", choices=stores, default="none", help="where the checkpoint lies")
         path_help = f"file or URI of the checkpoint; default {self.feed.checkpoint_name}, or the setting of the job"
@@ -127,7 +125,6 @@ class ExportCommand(BaseCommand):
         return DatabaseSource(rows_in_scope(scope, point), scope.shape)
 
     def scope(self, options: dict[str, Any]) -> Scope:
-        """Which rows the flags ask for."""
         return Scope(
             feed=self.feed,
             shape=options["shape"],

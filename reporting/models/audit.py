@@ -31,8 +31,6 @@ class AuditEntry(models.Model):
     """One thing that an operator did; never changed and never deleted."""
 
     class Action(models.TextChoices):
-        """What operators do."""
-
         START_RUN = "start_run", "Started a run"
         RETRY_RUN = "retry_run", "Retried a run"
         DOWNLOAD_OBJECT = "download_object", "Downloaded an object"

@@ -26,8 +26,6 @@ class CheckpointMove(models.Model):
     """
 
     class Reason(models.TextChoices):
-        """Why a checkpoint moves."""
-
         EXPORT = "export"
         REWIND = "rewind"
         UNDO = "undo"
@@ -78,7 +76,6 @@ class Checkpoint(models.Model):
         return f"{self.feed} at {self.position}"
 
     def as_json(self) -> dict[str, Any]:
-        """The checkpoint as it leaves the system."""
         return {
             "cursor": iso(self.cursor),
             "position": self.position,

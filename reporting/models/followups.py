@@ -14,8 +14,6 @@ class GuardrailFollowUp(FeedModel):
     """What an operator did about a provider whose guardrails were touched."""
 
     class Action(models.TextChoices):
-        """What an operator can do."""
-
         PAUSE = "pause"
         RESUME = "resume"
         ESCALATE = "escalate"

@@ -9,8 +9,6 @@ class ParityCheck(models.Model):
     """One comparison of the warehouse with the desk, whole as it was found, so that a page need not ask again."""
 
     class State(models.TextChoices):
-        """How a comparison ended."""
-
         EQUAL = "equal"
         DIFFERS = "differs"
         FAILED = "failed"

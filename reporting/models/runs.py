@@ -52,8 +52,6 @@ class ExportRun(models.Model):
     """One run of one export job, from request to end."""
 
     class State(models.TextChoices):
-        """The states of a run; the last three are final."""
-
         QUEUED = "queued"
         RUNNING = "running"
         SUCCEEDED = "succeeded"
@@ -61,8 +59,6 @@ class ExportRun(models.Model):
         SKIPPED = "skipped"
 
     class Trigger(models.TextChoices):
-        """Who asked for the run."""
-
         SCHEDULE = "schedule"
         OPERATOR = "operator"
         COMMAND = "command"
@@ -127,7 +123,6 @@ class ExportRun(models.Model):
         return f"{self.feed} {self.id}"
 
     def get_absolute_url(self) -> str:
-        """The run's page."""
         return reverse("pages:run", args=[self.pk])
 
     @property
@@ -147,7 +142,6 @@ class ExportRun(models.Model):
 
     @property
     def is_final(self) -> bool:
-        """Whether the run has ended."""
         return self.state in {self.State.SUCCEEDED, self.State.FAILED, self.State.SKIPPED}
 
     def close(self, state: State, error: str) -> None:

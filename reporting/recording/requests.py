@@ -121,7 +121,6 @@ class Experiment(WireObject):
     """An experiment that an order saw, and the variant that it was assigned to."""
 
     def get_fields(self) -> dict[str, Any]:
-        """The columns of a segment that the client fills."""
         return fields_of(segments.FEED, segments.EXPERIMENT_COLUMNS)
 
 

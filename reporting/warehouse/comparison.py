@@ -54,7 +54,6 @@ class Keys:
             yield [str(UUID(bytes=data[at : at + _KEY_BYTES])) for at in range(0, len(data), _KEY_BYTES)]
 
     def close(self) -> None:
-        """Remove the file."""
         self._file.close()
 
 
@@ -86,7 +85,6 @@ class Difference:
         return not (self.missing.count or self.changed.count or self.extra.count)
 
     def close(self) -> None:
-        """Remove the files."""
         for keys in (self.missing, self.changed, self.extra, self.in_flight, self.refused):
             keys.close()
 

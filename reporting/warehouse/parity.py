@@ -91,7 +91,6 @@ class FeedFindings:
         return self.exported - self.loaded - self.refused - self.unloaded
 
     def figures(self) -> Figures:
-        """Everything, for JSON."""
         found = {kind: {"count": self.counts[kind], "ids": self.ids[kind]} for kind in KINDS}
         names = ("here", "there", "exported", "loaded", "unloaded", "refused", "remainder", "days", "repairs")
         return {**{name: getattr(self, name) for name in names}, **found}
@@ -125,7 +124,6 @@ class Report:
         return not (self.remainder or any(figures[kind]["count"] for figures in self.feeds.values() for kind in kinds))
 
     def figures(self) -> Figures:
-        """Everything, for JSON."""
         lines = {key: entry.figures() for key, entry in self.ledger.items()}
         return {"feeds": self.feeds, "ledger": lines}
 

@@ -84,7 +84,6 @@ class _Connection:
         self._connection, self.errors = connection, errors
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement and return its rows."""
         with self._explained():
             return list(self._cursor(statement, parameters).fetchall())
 

@@ -47,7 +47,6 @@ class Closed(BasePermission):
     message = "This endpoint is closed."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        """Refuse."""
         return False
 
 
@@ -63,7 +62,6 @@ class Operator(BasePermission):
     """Lets in staff who hold the permission that the view names in ``required_permission``."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        """Return whether the operator's permission is there."""
         return _operator_may(request, view)
 
 

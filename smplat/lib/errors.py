@@ -44,22 +44,18 @@ def _answer(request: HttpRequest, status: int) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:
-    """Answer 400."""
     return _answer(request, 400)
 
 
 def forbidden(request: HttpRequest, exception: Any) -> HttpResponse:
-    """Answer 403."""
     return _answer(request, 403)
 
 
 def not_found(request: HttpRequest, exception: Any) -> HttpResponse:
-    """Answer 404."""
     return _answer(request, 404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500."""
     return _answer(request, 500)
 
 

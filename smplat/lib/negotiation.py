@@ -18,6 +18,5 @@ class OneMediaType(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[Any, str]:
-        """Return the view's first renderer and its media type."""
         renderer: Any = next(iter(renderers))
         return renderer, renderer.media_type

@@ -221,7 +221,6 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     name = "ApiKey"
 
     def get_security_definition(self, auto_schema: Any) -> Schema:
-        """Return the scheme."""
         description = "One of the keys in `CHECKOUT_API_KEY`."
         return {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": description}
 
@@ -234,7 +233,6 @@ class SessionScheme(OpenApiAuthenticationExtension):
     priority = 1
 
     def get_security_definition(self, auto_schema: Any) -> Schema:
-        """Return the scheme."""
         description = "An operator who is signed in at `/admin/`; a POST needs the header `X-CSRFToken` as well."
         name = settings.SESSION_COOKIE_NAME
         return {"type": "apiKey", "in": "cookie", "name": name, "description": description}

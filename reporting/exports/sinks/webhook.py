@@ -84,7 +84,6 @@ class WebhookSink:
             raise SinkError(f"the webhook of {self._name} {error}") from error
 
     def commit(self) -> list[str]:
-        """Close the connection; there is no URI of what was sent."""
         self._receiver.client.close()
         return []
 

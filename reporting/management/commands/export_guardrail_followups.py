@@ -11,18 +11,14 @@ from reporting.management.export_command import ExportCommand, UsageError
 
 
 class Command(ExportCommand):
-    """See :class:`ExportCommand`."""
-
     help = "Export guardrail followups, oldest first, to stdout, a file, a webhook or the lake."
     feed = FEEDS["guardrail_followups"]
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the flag of one provider to those of every export."""
         super().add_arguments(parser)
         parser.add_argument("--provider-id", help="the one provider to keep to")
 
     def scope(self, options: dict[str, Any]) -> Scope:
-        """Which rows the flags ask for."""
         return replace(super().scope(options), provider_id=options["provider_id"])
 
     def store(self, options: dict[str, Any]) -> CheckpointStore:

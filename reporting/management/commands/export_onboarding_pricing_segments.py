@@ -5,7 +5,5 @@ from reporting.management.export_command import ExportCommand
 
 
 class Command(ExportCommand):
-    """See :class:`ExportCommand`."""
-
     help = "Export onboarding segments, oldest first, to stdout, a file, a webhook or the lake."
     feed = FEEDS["onboarding_segments"]

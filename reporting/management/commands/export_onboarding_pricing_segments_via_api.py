@@ -25,7 +25,6 @@ class Command(ExportCommand):
     has_database = False
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the flags of the API to those of every export."""
         super().add_arguments(parser)
         parser.add_argument("--api-base-url", help="address of the installation; default API_BASE_URL")
         parser.add_argument("--api-key", help="its API key; default the first of CHECKOUT_API_KEY")

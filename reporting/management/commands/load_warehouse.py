@@ -24,14 +24,12 @@ class Command(BaseCommand):
     help = "Load into the warehouse what the manifests of the lake list and it does not hold yet. May be repeated."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the target and the feeds."""
         target_help = f"{_FORMS}; default WAREHOUSE_URL"
         parser.add_argument("--target", metavar="URL", default=settings.WAREHOUSE_URL, help=target_help)
         parser.add_argument("--feed", action="append", choices=sorted(FEEDS), help="may be repeated; default: all")
         parser.add_argument("--dry-run", action="store_true", help="say what would be loaded, and load nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Load, and say how it ended."""
         if not is_warehouse_url(options["target"]):
             raise CommandError(f"--target or WAREHOUSE_URL has to name the warehouse: {_FORMS}", returncode=2)
         try:

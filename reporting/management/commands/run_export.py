@@ -17,12 +17,10 @@ class Command(BaseCommand):
     help = "Run one export job now, in the foreground. The summary goes to stderr."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the feed."""
         feeds = sorted(FEEDS)
         parser.add_argument("feed", choices=feeds, help="the feed to export")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Perform the run and say how it ended."""
         try:
             run = runs.perform(runs.request_run(FEEDS[options["feed"]], ExportRun.Trigger.COMMAND))
         except OperationalError as error:

@@ -16,12 +16,10 @@ class Command(BaseCommand):
     help = "Print the SQL of the warehouse: tables, stages, COPY of the lake's objects, proof, MERGE, Looker query."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the feeds and the dialect."""
         parser.add_argument("--feed", action="append", choices=sorted(FEEDS), help="may be repeated; default: all")
         parser.add_argument("--dialect", choices=("snowflake", "duckdb"), default="snowflake", help="whose SQL")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the script."""
         try:
             for section in script.text(options["dialect"], [FEEDS[key] for key in options["feed"] or FEEDS]):
                 self.stdout.write(section, ending="")
