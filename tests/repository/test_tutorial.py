@@ -49,12 +49,18 @@ desk.force_login(get_user_model().objects.create_superuser("operator", password=
 def post(route, event):
     return stranger.post(f"/api/telemetry{route}", event, "application/json")
 
+def steps(download):
+    return [json.loads(line)["step"] for line in download.getvalue().splitlines()]
+
 event = {"id": "evt_1", "name": "checkout.abandoned", "step": "payment", "guardrail": {"platformSlug": "tiktok"}}
 found = {
     "captured": [post(route, event).json() for route in ("", "/checkout")],
     "refused": post("", {**event, "step": "x" * 65}).json(),
     "not taken": post("/checkout", {"id": "1", "name": "other"}).status_code,
 }
+kinds = ("quick_order.start", "guardrail.workflow", "checkout.abandoned")
+batch = [{"id": f"batch_{name}", "name": name, "workflowAction": "note.update", "step": "cart"} for name in kinds]
+found["three kinds in one batch"] = post("", batch).json()["accepted"]
 for reason in ("late", None):
     insert(FEEDS["provider_credit"], lambda at: [{"provider_id": "provider-viralhub", "reason": reason}])
 found["positions"] = sorted(ProviderCredit.objects.values_list("position", flat=True))
@@ -69,8 +75,8 @@ for name in ("checkout_abandonment", "provider_credit"):
         "page": [FEEDS[name].label in page, table[0][FEEDS[name].key_column] in page],
     }
 export = api.get("/api/telemetry/checkout-abandonment/export")
-found["window"] = [export["X-Checkout-Abandonment-Events"], json.loads(export.getvalue())["step"]]
-found["artifact"] = json.loads(desk.get("/api/reporting/checkout-abandonment-export").getvalue())["step"]
+found["window"] = [export["X-Checkout-Abandonment-Events"], *steps(export)]
+found["artifact"] = steps(desk.get("/api/reporting/checkout-abandonment-export"))
 found["list"] = [row["reason"] for row in api.get("/api/v1/reporting/providers/credits?order=asc").json()["credits"]]
 paths = api.get("/api/schema/").json()["paths"]
 found["documented"] = sorted(path for path in paths if "checkout" in path or "credit" in path)
@@ -166,18 +172,19 @@ def test_a_row_of_each_new_feed_is_captured_exported_served_shown_and_loaded(fol
     assert found["captured"][1]["duplicates"] == 1
     assert found["refused"] == {"step": ["must be a text of at most 64 characters"]}
     assert found["not taken"] == 400
+    assert found["three kinds in one batch"] == 3
     assert found["positions"] == [1, 2]
     abandonment, credit = found["checkout_abandonment"], found["provider_credit"]
-    assert (abandonment["run"], credit["run"]) == (["succeeded", 1, ""], ["succeeded", 2, ""])
-    assert abandonment["status"] == {"eventCounts": {"checkout.abandoned": 1}}
-    assert [row["step"] for row in abandonment["csv"]] == ["payment"]
+    assert (abandonment["run"], credit["run"]) == (["succeeded", 2, ""], ["succeeded", 2, ""])
+    assert abandonment["status"] == {"eventCounts": {"checkout.abandoned": 2}}
+    assert sorted(row["step"] for row in abandonment["csv"]) == ["cart", "payment"]
     assert sorted(row["reason"] for row in credit["csv"]) == ["", "late"]
     assert abandonment["page"] == credit["page"] == [True, True]
-    assert found["window"] == ["1", "payment"]
-    assert found["artifact"] == "payment"
+    assert found["window"] == ["2", "payment", "cart"]
+    assert found["artifact"] == ["payment", "cart"]
     assert found["list"] == ["late", None]
     assert len(found["documented"]) == 6
-    assert found["warehouse"] == [[1, 1], [2, 1]]
+    assert found["warehouse"] == [[2, 1], [2, 1]]
 
 
 def test_the_schema_and_the_documentation_are_complete(followed):
