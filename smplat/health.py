@@ -1,21 +1,13 @@
 """Liveness, readiness and metrics."""
 
-import logging
 import os
-from collections.abc import Callable
 
-from celery import current_app
-from django.conf import settings
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from reporting.insights.metrics import ExportCollector
-from reporting.lake import storage
-
-logger = logging.getLogger(__name__)
+from smplat.readiness import READINESS
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -25,7 +17,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 def readyz(request: HttpRequest) -> JsonResponse:
     """Say whether everything that the desk needs answers; a 503 names what does not."""
-    results = {name: _passes(name, check) for name, check in _CHECKS.items()}
+    results = READINESS.results()
     is_ready = all(results.values())
     body = {"status": "ready" if is_ready else "not ready"} | {
         name: "ok" if passed else "failed" for name, passed in results.items()
@@ -46,39 +38,3 @@ def _registry() -> CollectorRegistry:
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     registry.register(ExportCollector())
     return registry
-
-
-def _passes(name: str, check: Callable[[], None]) -> bool:
-    try:
-        check()
-    except Exception as error:  # whatever a part fails of, the answer has to name the part
-        logger.warning("%s is not ready: %s", name, type(error).__name__)
-        return False
-    return True
-
-
-def _check_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-
-
-def _check_migrations() -> None:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise RuntimeError("migrations are missing")
-
-
-def _check_broker() -> None:
-    with current_app.connection_for_write(connect_timeout=2) as broker:
-        broker.ensure_connection(max_retries=1, interval_start=1, timeout=2)
-    folder = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("data_folder_in")
-    if folder and not os.access(folder, os.W_OK):
-        raise PermissionError("the broker's folder cannot be written")
-
-
-_CHECKS = {
-    "database": _check_database,
-    "migrations": _check_migrations,
-    "broker": _check_broker,
-    "storage": storage.check,
-}

@@ -3,24 +3,30 @@
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import environ
 import httpx
 from django.core.exceptions import ImproperlyConfigured
+from kombu.exceptions import OperationalError
 
 from smplat import embedded, secrets_file
+from smplat.beat import BEAT_HEARTBEAT
 from smplat.supervisor import Child, Supervisor
 
 _BASE_DIR = Path(__file__).resolve().parent.parent
 _HOST = "127.0.0.1"
 _READY_SECONDS = 60.0
 _THREADS = 16
+# Beat writes its heartbeat every five seconds.
+_MAX_HEARTBEAT_AGE_SECONDS = 15.0
 
 
 class StartError(RuntimeError):
@@ -78,7 +84,8 @@ def _run(var_dir: Path) -> None:
     user, password = _prepare(made["DJANGO_SUPERUSER_PASSWORD"])
     if settings.WEB_CONCURRENCY > 1:
         _share_metrics(var_dir / "metrics")
-    supervisor = Supervisor(_children(settings.PORT, settings.WEB_CONCURRENCY))
+    others = [embedded.EmbeddedDatabase(var_dir)] if settings.USES_EMBEDDED_DATABASE else []
+    supervisor = Supervisor(_children(settings.PORT, settings.WEB_CONCURRENCY, var_dir), others)
     supervisor.start()
     try:
         _wait_until_ready(f"http://{_HOST}:{settings.PORT}/readyz", supervisor)
@@ -122,15 +129,42 @@ def _prepare(made_password: str) -> tuple[str, str]:
     return name, password
 
 
-def _children(port: int, web_processes: int) -> list[Child]:
+def _children(port: int, web_processes: int, var_dir: Path) -> list[Child]:
     python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "smplat", "-q"]
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", _HOST, "--port", str(port)]
     web += ["--workers", str(web_processes), "--blocking-threads", str(_THREADS), "--no-ws", "--log-level", "error"]
     return [
-        Child("web", [*web, "smplat.wsgi:application"]),
-        Child("worker", [*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]),
-        Child("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
+        # The web server ends its own processes, if it is let.
+        Child("web", [*web, "smplat.wsgi:application"], partial(_web_answers, port), signal.SIGTERM),
+        Child(
+            "worker", [*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"], _worker_answers
+        ),
+        Child("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="], partial(_beat_answers, var_dir)),
     ]
+
+
+def _web_answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://{_HOST}:{port}/healthz", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _worker_answers() -> bool:
+    from celery import current_app
+
+    try:
+        return bool(current_app.control.ping(timeout=3))
+    except (OperationalError, OSError):
+        # A broker that is away says nothing about the worker.
+        return True
+
+
+def _beat_answers(var_dir: Path) -> bool:
+    try:
+        return time.time() - (var_dir / BEAT_HEARTBEAT).stat().st_mtime < _MAX_HEARTBEAT_AGE_SECONDS
+    except OSError:
+        return False
 
 
 def _wait_until_ready(url: str, supervisor: Supervisor) -> None:

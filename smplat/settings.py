@@ -49,7 +49,7 @@ if not DEBUG and not _is_https and _public.hostname not in LOOPBACK_HOSTS:
     _env.refuse("PUBLIC_BASE_URL", "must start with https:// unless its host is this machine (127.0.0.1, localhost)")
 
 # The loopback names are always among them: health checks ask there.
-ALLOWED_HOSTS = sorted({*_env.string_list("ALLOWED_HOSTS", (_public.hostname or "",)), *LOOPBACK_HOSTS})
+ALLOWED_HOSTS = sorted({*_env.string_list("ALLOWED_HOSTS", (_public.hostname or "",)), *LOOPBACK_HOSTS, "[::1]"})
 if "*" in ALLOWED_HOSTS and not DEBUG:
     _env.refuse("ALLOWED_HOSTS", "'*' lets anyone choose the host; name the hosts, separated by commas")
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
@@ -119,6 +119,8 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = 4
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "smplat.beat:HeartbeatScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 # --- The lake and the jobs --------------------------------------------------------------------------------------------
@@ -224,6 +226,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "smplat.csp.PolicyMiddleware",
+    "smplat.caching.KeyedReadsMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -14,8 +14,9 @@ MAX_DEPTH = 32
 MAX_STRING = 10_000
 MAX_KEY = 200
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
-# A JSON string, or one bracket outside of strings: enough to find where a value ends.
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# A JSON string, or one bracket outside of strings: enough to find where a value ends. A string without an end goes to
+# the end of the text, and never gives back what it has taken, so that no byte is looked at twice.
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SPACE = " \t\r\n"
 
 
@@ -43,29 +44,45 @@ class Body:
     is_batch: bool
 
 
-def parse(content: bytes, is_ndjson: bool) -> Body:
-    """Split ``content`` into events.
+class TooManyEventsError(ValueError):
+    """The body holds more events than the route takes at once."""
+
+    def __init__(self, count: int, max_events: int) -> None:
+        super().__init__(f"The body holds {count} events; send at most {max_events}.")
+
+
+def parse(content: bytes, is_ndjson: bool, max_events: int | None = None) -> Body:
+    """Split ``content`` into events, in time that is linear in its bytes.
 
     Args:
         content: the request's body.
         is_ndjson: whether the client announced NDJSON; otherwise NDJSON is recognised where it is no single document.
+        max_events: how many events the route takes at once; None for any number.
 
     Raises:
         BodyError: the body is empty, or no JSON at all.
+        TooManyEventsError: it holds more than ``max_events``.
     """
+    body = _parse(content, is_ndjson, max_events)
+    if max_events is not None and len(body.events) > max_events:
+        raise TooManyEventsError(len(body.events), max_events)
+    return body
+
+
+def _parse(content: bytes, is_ndjson: bool, max_events: int | None) -> Body:
     # Bytes that are not UTF-8 become lone surrogates, which spoil only the event in which they stand.
     text = content.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip(_SPACE)
     if not text:
         raise BodyError("The body is empty; send one event, an array of events, or NDJSON.")
     if is_ndjson:
-        return _parse_lines(text)
+        return _parse_lines(text, max_events)
     try:
         document = _decode(text)
     except RecursionError:
         return _parse_deep(text)
     except ValueError as error:
         if "\n" in text:
-            return _parse_lines(text)
+            return _parse_lines(text, max_events)
         raise BodyError(f"The body is not JSON: {error}.") from error
     if not isinstance(document, list):
         return Body([document], is_batch=False)
@@ -153,11 +170,14 @@ def _decode(text: str) -> Any:
     return _DECODER.decode(text)
 
 
-def _parse_lines(text: str) -> Body:
+def _parse_lines(text: str, max_events: int | None) -> Body:
     lines = [line for line in text.split("\n") if line.strip(_SPACE)]
-    events = [_parse_line(line) for line in lines]
+    # What is too much is not parsed to be refused.
+    events = [_parse_line(line) for line in lines[:max_events]]
     if all(isinstance(event, Unstorable) and event.problem.startswith("not JSON") for event in events):
         raise BodyError("The body is not JSON; send one event, an array of events, or one event a line.")
+    if len(lines) > len(events):
+        raise TooManyEventsError(len(lines), len(events))
     return Body(events, is_batch=True)
 
 

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from smplat.lib.errors import TooLargeError
 from telemetry import forwarding, metrics
-from telemetry.bodies import Body, BodyError, Unstorable, parse
+from telemetry.bodies import Body, BodyError, TooManyEventsError, Unstorable, parse
 from telemetry.intake import Intake, capture
 from telemetry.models import TelemetryEvent, kinds
 from telemetry.openapi import capture_schema
@@ -106,9 +106,8 @@ def _content_type(request: Request) -> str:
 
 def _parse(content: bytes, content_type: str) -> Body:
     try:
-        body = parse(content, is_ndjson=content_type == _NDJSON)
+        return parse(content, content_type == _NDJSON, settings.TELEMETRY_MAX_EVENTS)
     except BodyError as error:
         raise ValidationError({"detail": str(error)}) from error
-    if len(body.events) > settings.TELEMETRY_MAX_EVENTS:
-        raise TooLargeError(f"The body holds {len(body.events)} events; send at most {settings.TELEMETRY_MAX_EVENTS}.")
-    return body
+    except TooManyEventsError as error:
+        raise TooLargeError(str(error)) from error

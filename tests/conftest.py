@@ -8,6 +8,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from reporting.feeds import WINDOW_FEEDS
+from smplat.readiness import READINESS
 from tests.environment import API_KEY
 
 
@@ -37,6 +38,7 @@ def own_var_dir(settings, tmp_path):
     settings.CHECKPOINT_URIS = {key: f"{settings.LAKE_URI}/{key}-checkpoint.json" for key in settings.CHECKPOINT_URIS}
     settings.INGEST_STAGE_URI = f"{settings.LAKE_URI}/stage"
     cache.clear()
+    READINESS.forget()
 
 
 @pytest.fixture

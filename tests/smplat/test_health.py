@@ -1,9 +1,15 @@
 """Liveness, readiness, metrics and errors outside of views."""
 
+import threading
+import time
+
 import pytest
 
+from smplat import health
 from smplat.celery import app
+from smplat.readiness import Readiness
 from tests.database import capture, export
+from tests.e2e.desk import wait_for
 from tests.factories import quick_order_event
 
 
@@ -42,6 +48,27 @@ class TestReadiness:
         monkeypatch.setattr(app, "connection_for_write", lambda **options: Connection("redis://127.0.0.1:9/0"))
 
         assert client.get("/readyz").json()["broker"] == "failed"
+
+    def test_a_lake_that_hangs_takes_two_seconds_once_and_no_thread_of_a_request(self, client, monkeypatch):
+        released, began = threading.Event(), time.monotonic()
+
+        def hang() -> None:
+            released.wait(60)
+
+        readiness = Readiness({"database": lambda: None, "storage": hang})
+        monkeypatch.setattr(health, "READINESS", readiness)
+
+        answers = [client.get("/readyz").json() for _ in range(20)]
+
+        assert time.monotonic() - began < 4
+        assert answers == [{"status": "not ready", "database": "ok", "storage": "failed"}] * 20
+        released.set()
+
+        def is_ready() -> bool:
+            readiness.forget()
+            return bool(client.get("/readyz").status_code == 200)
+
+        assert wait_for(is_ready)
 
     def test_it_tells_no_secrets(self, client, tmp_path):
         (tmp_path / "lake").write_text("a file is in the way")

@@ -8,7 +8,9 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -156,6 +158,19 @@ class TestFile:
 
         with pytest.raises(SinkError, match=r"out\.ndjson: it is (not )?compressed"):
             FileSink(path, gzip=is_gzip).write(lines(1))
+
+    def test_what_a_killed_run_left_goes_after_a_day(self, path):
+        ages = {"old": timedelta(hours=25), "young": timedelta(hours=23)}
+        for name, age in ages.items():
+            left = path.with_name(f".{name}.unfinished")
+            left.write_bytes(b"half a r")
+            os.utime(left, times=(time.time() - age.total_seconds(),) * 2)
+
+        sink = FileSink(path)
+        sink.write(lines(1))
+        sink.commit()
+
+        assert sorted(file.name for file in path.parent.iterdir()) == [".young.unfinished", "out.ndjson"]
 
     def test_a_run_without_rows_makes_no_file(self, path):
         assert FileSink(path).commit() == []

@@ -1,0 +1,99 @@
+"""A desk whose processes are killed or stopped: it comes back by itself, with all that it has acknowledged."""
+
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.desk import Desk, wait_for
+from tests.factories import quick_order_event
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A desk that runs through all tests of the module."""
+    desk = Desk(tmp_path_factory.mktemp("faults") / "var").start()
+    yield desk
+    desk.stop()
+
+
+def postmaster(desk: Desk) -> psutil.Process:
+    """The process of the embedded database that has started the others."""
+    pid = (desk.var_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0]
+    return psutil.Process(int(pid))
+
+
+def program(desk: Desk, name: str) -> psutil.Process | None:
+    """The web server, the worker or beat."""
+    marks = {"web": "granian", "worker": "worker", "beat": "beat"}
+    for child in psutil.Process(desk.process.pid).children() if desk.process else []:
+        # One that was just killed has no command line any more.
+        with suppress(psutil.NoSuchProcess):
+            if marks[name] in child.cmdline():
+                return child
+    return None
+
+
+def captured(desk: Desk) -> str | None:
+    """Capture an event; return its id where it was acknowledged."""
+    event = quick_order_event()
+    try:
+        answer = httpx.post(f"{desk.url}/api/telemetry", json=event, timeout=10)
+    except httpx.HTTPError:
+        return None
+    return event["id"] if answer.status_code == 202 else None
+
+
+def stored(desk: Desk) -> set[str]:
+    """The ids of all events that the database holds."""
+    with desk.database() as session:
+        return {str(row[0]) for row in session.execute("SELECT event_id FROM telemetry_quickorderevent")}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT], ids=["kill -9", "stop -m immediate"])
+def test_the_database_is_started_again_and_holds_what_was_acknowledged(desk, number):
+    acknowledged = {captured(desk) for _ in range(20)}
+    fallen = postmaster(desk)
+
+    fallen.send_signal(number)
+    fallen.wait(10)
+    acknowledged.add(wait_for(lambda: captured(desk), 30))
+
+    assert acknowledged <= stored(desk)
+    wait_for(lambda: httpx.get(f"{desk.url}/readyz", timeout=10).is_success, 30)
+
+
+def test_programs_that_do_not_answer_are_replaced(desk):
+    stopped = {name: process for name in ("web", "worker", "beat") if (process := program(desk, name))}
+    assert len(stopped) == 3
+    for process in stopped.values():
+        for part in (process, *process.children(recursive=True)):
+            part.suspend()
+
+    def are_replaced() -> bool:
+        return all((found := program(desk, name)) and found != process for name, process in stopped.items())
+
+    wait_for(are_replaced, 75)
+    wait_for(lambda: captured(desk), 30)
+    heartbeat = Path(desk.var_dir, "beat.heartbeat")
+    before = heartbeat.stat().st_mtime
+    wait_for(lambda: heartbeat.stat().st_mtime > before, 30)
+
+
+def test_nothing_outlives_a_launcher_that_is_killed(desk):
+    programs = [process for name in ("web", "worker", "beat") if (process := program(desk, name))]
+    programs += [part for process in programs for part in process.children(recursive=True)]
+    acknowledged = captured(desk)
+
+    desk.process.kill()
+    desk.process.wait(10)
+
+    gone, alive = psutil.wait_procs(programs, timeout=20)
+    assert alive == []
+    assert len(gone) >= 4
+    desk.start()
+    assert acknowledged in stored(desk)
+    assert captured(desk)
