@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import psycopg
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -28,12 +29,24 @@ class DatabaseAwayError(APIException):
     wait = 5
 
 
+class DiskFullError(DatabaseAwayError):
+    """The database has no room left; the request may be repeated once there is some."""
+
+    default_detail = "The disk of the database is full. Nothing was stored; free some space, and try again."
+
+
 def api_error(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer an error of an API view as REST framework does, and a database that is away with a 503."""
+    """Answer an error of an API view as REST framework does, and a database that is away or full with a 503."""
     if isinstance(error, OperationalError | InterfaceError):
-        logger.error("The database cannot be reached: %s", type(error).__name__)
-        error = DatabaseAwayError()
+        kind = DiskFullError if is_disk_full(error) else DatabaseAwayError
+        logger.error("%s (%s)", kind.default_detail.partition(".")[0], type(error).__name__)
+        error = kind()
     return exception_handler(error, context)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether the database failed since its disk is full (SQLSTATE 53100), and not since it is away."""
+    return isinstance(error.__cause__, psycopg.errors.DiskFull)
 
 
 def _answer(request: HttpRequest, status: int) -> HttpResponse:

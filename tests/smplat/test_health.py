@@ -3,6 +3,7 @@
 import threading
 import time
 
+import psycopg
 import pytest
 
 from smplat import health
@@ -145,3 +146,19 @@ class TestErrors:
         assert answer.status_code == 503
         assert answer["Retry-After"] == "5"
         assert "10.0.0.1" not in answer.content.decode()
+
+    def test_a_full_disk_of_the_database_is_named(self, stranger, monkeypatch, caplog):
+        from django.db import OperationalError
+
+        from telemetry import views
+
+        def fail(*args):
+            raise OperationalError("could not extend file") from psycopg.errors.DiskFull("could not extend file")
+
+        monkeypatch.setattr(views, "capture", fail)
+
+        answer = stranger.post("/api/telemetry", quick_order_event(), format="json")
+
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert answer.json()["detail"].startswith("The disk of the database is full.")
+        assert "The disk of the database is full" in caplog.text

@@ -9,6 +9,9 @@ from django.db import OperationalError
 from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.models import ExportRun
+from smplat.lib.errors import is_disk_full
+
+_AWAY = "The database cannot be reached; check DATABASE_URL."
 
 
 class Command(BaseCommand):
@@ -24,7 +27,8 @@ class Command(BaseCommand):
         try:
             run = runs.perform(runs.request_run(FEEDS[options["feed"]], ExportRun.Trigger.COMMAND))
         except OperationalError as error:
-            raise CommandError("The database cannot be reached; check DATABASE_URL.", returncode=1) from error
+            problem = "The disk of the database is full." if is_disk_full(error) else _AWAY
+            raise CommandError(problem, returncode=1) from error
         if run.state == ExportRun.State.FAILED:
             raise CommandError(f"{run.feed}: {run.error}", returncode=1)
         outcome = run.error or f"{run.rows} rows, {run.bytes} bytes, {run.object_uri}"
