@@ -27,35 +27,61 @@ COLUMNS = sql.SQL(
 )
 
 
-def counted(condition: sql.Composable) -> sql.Composed:
-    """SQL for the totals of the assignments ``fresh`` that meet ``condition``, a row for each slug and each variant.
+def counted(after: sql.Composable, until: sql.Composable) -> sql.Composed:
+    """SQL for the totals of the assignments after one position, up to another: a row for each slug and each variant.
 
-    The row of a slug as a whole has no variant. A journey belongs to one order, so that the order's assignments tell
-    whether the journey was seen before.
+    The row of a slug as a whole has no variant. Each order is looked up once, by index, whatever it was assigned to and
+    however little the planner knows of the table.
     """
-    newest = sql.SQL("ORDER BY fresh.recorded_at DESC, fresh.event_id DESC")
+    newest = sql.SQL("ORDER BY recorded_at DESC, event_id DESC")
+    first_seen = [
+        sql.SQL(
+            "SELECT slug, {variant} AS variant_key, count(*) AS count FROM (SELECT {key} FROM fresh"
+            " EXCEPT SELECT {key} FROM known) AS unseen GROUP BY 1, 2"
+        ).format(variant=variant, key=sql.SQL(", ").join(map(sql.Identifier, key)))
+        for variant, key in (
+            (sql.SQL("NULL::text"), ("slug", "order_id")),
+            (sql.Identifier("variant_key"), ("slug", "variant_key", "order_id")),
+            (sql.SQL("NULL::text"), ("slug", "order_id", "journey_id")),
+            (sql.Identifier("variant_key"), ("slug", "variant_key", "order_id", "journey_id")),
+        )
+    ]
     return sql.SQL(
         """
-        SELECT fresh.slug, fresh.variant_key,
-            CASE WHEN GROUPING(fresh.variant_key) = 1 THEN count(*) FILTER (WHERE earlier.slug IS NOT TRUE)
-                ELSE count(*) FILTER (WHERE earlier.variant IS NOT TRUE) END AS order_count,
-            CASE WHEN GROUPING(fresh.variant_key) = 1 THEN count(*) FILTER (WHERE earlier.slug_journey IS NOT TRUE)
-                ELSE count(*) FILTER (WHERE earlier.variant_journey IS NOT TRUE) END AS journey_count,
-            max(fresh.recorded_at) AS last_activity,
-            (array_agg(fresh.event_id {newest}))[1] AS last_event_id,
-            (array_agg(fresh.variant_name {newest}))[1] AS variant_name,
-            (array_agg(fresh.is_control {newest}))[1] AS is_control
-        FROM {segments} AS fresh CROSS JOIN LATERAL (
-            SELECT bool_or(true) AS slug, bool_or(variant_key = fresh.variant_key) AS variant,
-                bool_or(journey_id = fresh.journey_id) AS slug_journey,
-                bool_or(journey_id = fresh.journey_id AND variant_key = fresh.variant_key) AS variant_journey
-            FROM {segments} AS known
-            WHERE known.order_id = fresh.order_id AND known.slug = fresh.slug AND known.position < fresh.position
-        ) AS earlier
-        WHERE {condition}
-        GROUP BY GROUPING SETS ((fresh.slug), (fresh.slug, fresh.variant_key))
+        WITH fresh AS MATERIALIZED (SELECT * FROM {segments} WHERE position > {after} AND position <= {until}),
+        known AS MATERIALIZED (
+            SELECT DISTINCT seen.slug, seen.variant_key, seen.order_id, seen.journey_id
+            FROM (SELECT DISTINCT order_id FROM fresh) AS orders CROSS JOIN LATERAL (
+                SELECT * FROM {segments} AS earlier WHERE earlier.order_id = orders.order_id OFFSET 0
+            ) AS seen WHERE seen.position <= {after}
+        ),
+        orders_of AS ({slug_orders} UNION ALL {variant_orders}),
+        journeys_of AS ({slug_journeys} UNION ALL {variant_journeys}),
+        parts AS (
+            SELECT slug, variant_key, max(recorded_at) AS last_activity,
+                (array_agg(event_id {newest}))[1] AS last_event_id,
+                (array_agg(variant_name {newest}))[1] AS variant_name,
+                (array_agg(is_control {newest}))[1] AS is_control
+            FROM fresh GROUP BY GROUPING SETS ((slug), (slug, variant_key))
+        )
+        SELECT parts.slug, parts.variant_key, coalesce(orders_of.count, 0) AS order_count,
+            coalesce(journeys_of.count, 0) AS journey_count, last_activity, last_event_id, variant_name, is_control
+        FROM parts
+        LEFT JOIN orders_of ON orders_of.slug = parts.slug
+            AND orders_of.variant_key IS NOT DISTINCT FROM parts.variant_key
+        LEFT JOIN journeys_of ON journeys_of.slug = parts.slug
+            AND journeys_of.variant_key IS NOT DISTINCT FROM parts.variant_key
         """
-    ).format(newest=newest, segments=SEGMENTS, condition=condition)
+    ).format(
+        segments=SEGMENTS,
+        after=after,
+        until=until,
+        newest=newest,
+        slug_orders=first_seen[0],
+        variant_orders=first_seen[1],
+        slug_journeys=first_seen[2],
+        variant_journeys=first_seen[3],
+    )
 
 
 _ADD = sql.SQL(
@@ -74,7 +100,7 @@ _ADD = sql.SQL(
 ).format(
     totals=TOTALS,
     columns=COLUMNS,
-    counted=counted(sql.SQL("fresh.position > %(after)s AND fresh.position <= %(until)s")),
+    counted=counted(sql.SQL("%(after)s"), sql.SQL("%(until)s")),
 )
 
 

@@ -37,7 +37,7 @@ _CONVERSIONS = sql.SQL(
 ).format(
     totals=TOTALS,
     columns=COLUMNS,
-    counted=counted(sql.SQL("fresh.position > coalesce((SELECT position FROM {}), 0)").format(FOLD)),
+    counted=counted(sql.SQL("coalesce((SELECT position FROM {}), 0)").format(FOLD), sql.Literal(2**63 - 1)),
 )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 from psycopg import sql
 
 from reporting.insights import conversion_totals, conversions
@@ -118,6 +119,47 @@ class TestFold:
         conversion_totals.fold()
 
         assert (before, assignments_read()) == (300, 0)
+
+    @pytest.mark.parametrize("per_order", [1, 1_000])
+    def test_ten_times_the_new_assignments_is_ten_times_the_work_though_nothing_is_known_of_the_table(self, per_order):
+        fill(1_000, per_order)
+        few = rows_handled()
+        fill(9_000, per_order)
+
+        assert rows_handled() < 13 * few
+
+
+def fill(count: int, per_order: int) -> None:
+    """Add assignments that no fold has seen, of orders with so many of them each; no statistics are gathered."""
+    PricingExperimentSegment.objects.bulk_create(
+        PricingExperimentSegment(
+            event_id=uuid.uuid4(),
+            order_id=order,
+            journey_id=uuid.uuid4(),
+            slug=f"s{index % 5}",
+            variant_key=f"v{index % 3}",
+            is_control=False,
+            status="running",
+            recorded_at=timezone.now(),
+        )
+        for order in [uuid.uuid4() for _ in range(count // per_order)]
+        for index in range(per_order)
+    )
+
+
+def rows_handled() -> int:
+    """How many rows the steps of a page's statement hand on or throw away, all together."""
+    with connection.cursor() as cursor:
+        explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(conversions._CONVERSIONS)
+        cursor.execute(explained, {"limit": 10, "after": ""})
+        (plan,) = cursor.fetchone()
+    return handled(plan[0]["Plan"])
+
+
+def handled(plan: dict) -> int:
+    removed = sum(value for name, value in plan.items() if name.startswith("Rows Removed by"))
+    own: int = (plan["Actual Rows"] + removed) * plan["Actual Loops"]
+    return own + sum(map(handled, plan.get("Plans", [])))
 
 
 def assignments_read() -> int:
