@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -155,6 +156,25 @@ class TestTheEnd:
 
         assert announced[0] == announced[1]
         assert (tmp_path / "var" / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", ["x" * 150, "a folder with spaces, and a $HOME"])
+def test_any_folder_will_do(tmp_path, name):
+    var_dir = tmp_path / name / "var"
+    var_dir.parent.mkdir()
+    desk = Desk(var_dir).start()
+    event = quick_order_event()
+    try:
+        httpx.post(f"{desk.url}/api/telemetry", json=event).raise_for_status()
+        with closing(desk.operator()) as operator:
+            page = desk.start_run(operator)
+            # The worker has got the message, and the run its object.
+            wait_for(lambda: "desk-state-succeeded" in operator.get(page).text)
+    finally:
+        desk.stop()
+
+    assert desk.processes() == []
+    assert any(event["id"] in path.read_text() for path in var_dir.glob("lake/**/*.ndjson"))
 
 
 class TestTheDemo:
