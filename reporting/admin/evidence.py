@@ -66,6 +66,8 @@ class IndexedEvidenceAdmin(EvidenceAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         """Find the rows that have exactly ``search_term`` in one of the lookups."""
         term = search_term.strip()
+        if "\0" in term:
+            return queryset.none(), False
         return (queryset.filter(self.matching(term)) if term else queryset), False
 
     def matching(self, term: str) -> Q:

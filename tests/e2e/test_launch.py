@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -34,11 +35,15 @@ def launch_again(desk: Desk, **changes: str) -> subprocess.CompletedProcess[str]
 
 
 class TestARunningDesk:
-    def test_it_prints_address_sign_in_and_key(self, desk):
+    def test_it_prints_the_address_and_the_name_to_sign_in_with(self, desk):
         assert desk.url in desk.output
-        assert "admin" in desk.output
-        assert PASSWORD in desk.output
-        assert API_KEY in desk.output
+        assert "Sign in as      admin" in desk.output
+
+    def test_a_password_and_a_key_of_the_environment_are_named_and_not_printed(self, desk):
+        assert "Password        that of DJANGO_SUPERUSER_PASSWORD" in desk.output
+        assert "API key         that of CHECKOUT_API_KEY" in desk.output
+        assert PASSWORD not in desk.output
+        assert API_KEY not in desk.output
 
     def test_it_is_ready(self, desk):
         assert httpx.get(f"{desk.url}/readyz").json()["status"] == "ready"
@@ -143,18 +148,42 @@ class TestTheEnd:
         assert json.loads(exported)["id"] == event["id"]
         assert desk.processes() == []
 
-    def test_made_credentials_stay_the_same_over_a_restart(self, tmp_path):
+    def test_made_credentials_are_printed_by_the_start_that_makes_them_and_stay_the_same(self, tmp_path):
         desk = Desk(tmp_path / "var", DJANGO_SUPERUSER_PASSWORD="", CHECKOUT_API_KEY="")
-        announced = []
+        file = tmp_path / "var" / "secrets.json"
+        printed = []
         for _ in range(2):
             desk.start()
             desk.stop()
-            announced.append(
-                [line for line in desk.output.splitlines() if "Password" in line or "API key" in line][-2:]
-            )
+            printed.append((desk.output, json.loads(file.read_text())))
 
-        assert announced[0] == announced[1]
-        assert (tmp_path / "var" / "secrets.json").stat().st_mode & 0o077 == 0
+        (first, made), (second, kept) = printed
+        assert made == kept
+        assert file.stat().st_mode & 0o077 == 0
+        for name in ("DJANGO_SUPERUSER_PASSWORD", "CHECKOUT_API_KEY"):
+            assert first.count(made[name]) == 1
+            assert made[name] not in second
+            assert f"see {name} in {file}" in second
+        assert made["SECRET_KEY"] not in first + second
+
+
+@pytest.mark.parametrize("name", ["x" * 150, "a folder with spaces, and a $HOME"])
+def test_any_folder_will_do(tmp_path, name):
+    var_dir = tmp_path / name / "var"
+    var_dir.parent.mkdir()
+    desk = Desk(var_dir).start()
+    event = quick_order_event()
+    try:
+        httpx.post(f"{desk.url}/api/telemetry", json=event).raise_for_status()
+        with closing(desk.operator()) as operator:
+            page = desk.start_run(operator)
+            # The worker has got the message, and the run its object.
+            wait_for(lambda: "desk-state-succeeded" in operator.get(page).text)
+    finally:
+        desk.stop()
+
+    assert desk.processes() == []
+    assert any(event["id"] in path.read_text() for path in var_dir.glob("lake/**/*.ndjson"))
 
 
 class TestTheDemo:

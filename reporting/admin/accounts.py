@@ -1,0 +1,19 @@
+"""Accounts and groups in Django's admin, under the rules for URLs that hold for the other lists."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+
+from smplat.lib.admin import DeclaredFilters
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class AccountAdmin(DeclaredFilters, UserAdmin):  # type: ignore[type-arg]
+    """Accounts, filtered by what they are allowed."""
+
+
+@admin.register(Group)
+class AccountGroupAdmin(DeclaredFilters, GroupAdmin):
+    """Groups of accounts."""
