@@ -6,6 +6,7 @@ import logging
 import httpx
 from django.conf import settings
 
+from smplat.lib import outgoing
 from smplat.lib.queueing import queue_task
 
 logger = logging.getLogger(__name__)
@@ -31,16 +32,17 @@ def send(content: bytes, content_type: str) -> None:
         RetryableError: the endpoint cannot be reached, answers with a 5xx, or asks to be left alone for a while (429).
     """
     try:
-        answer = httpx.post(
+        answer = outgoing.ask(
+            "POST",
             settings.TELEMETRY_ENDPOINT,
             content=content,
             headers={"Content-Type": content_type},
             timeout=_TIMEOUT_SECONDS,
-            follow_redirects=False,
+            max_bytes=0,
         )
     except httpx.HTTPError as error:
         raise RetryableError(f"TELEMETRY_ENDPOINT cannot be reached ({type(error).__name__})") from error
-    if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        raise RetryableError(f"TELEMETRY_ENDPOINT answered {answer.status_code}")
+    if answer.may_change:
+        raise RetryableError(f"TELEMETRY_ENDPOINT answered {answer.status}")
     if not answer.is_success:
-        logger.error("A telemetry body is given up: TELEMETRY_ENDPOINT answered %s", answer.status_code)
+        logger.error("A telemetry body is given up: TELEMETRY_ENDPOINT answered %s", answer.status)

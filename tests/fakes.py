@@ -4,11 +4,12 @@ import json
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 
 _TIMEOUT_SECONDS = 20
 
@@ -125,3 +126,56 @@ class Clock:
     def pause(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
         self.now += timedelta(seconds=seconds)
+
+
+@contextmanager
+def tcp_server(serve: Callable[[socket.socket, threading.Event], None]) -> Iterator[str]:
+    """A server below HTTP, for the time of the block; yields host and port.
+
+    Args:
+        serve: talks to one client, in a thread of its own, until the event says that the block has ended.
+    """
+    is_over, threads = threading.Event(), []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threads.append(threading.Thread(target=_serve, args=(serve, listener.accept()[0], is_over)))
+                    threads[-1].start()
+
+        acceptor = threading.Thread(target=accept)
+        acceptor.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            is_over.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            for thread in (acceptor, *threads):
+                thread.join()
+
+
+def _serve(
+    serve: Callable[[socket.socket, threading.Event], None], client: socket.socket, is_over: threading.Event
+) -> None:
+    with client, suppress(OSError):
+        serve(client, is_over)
+
+
+def mute(client: socket.socket, is_over: threading.Event) -> None:
+    """Take the connection, and neither read nor answer."""
+    is_over.wait(_TIMEOUT_SECONDS)
+
+
+def dripping(at_once: bytes, slowly: bytes) -> Callable[[socket.socket, threading.Event], None]:
+    """A maker of servers that send some bytes at once and then the others over and over, one in each 10 ms."""
+
+    def serve(client: socket.socket, is_over: threading.Event) -> None:
+        client.recv(65_536)
+        client.sendall(at_once)
+        for letter in cycle(slowly):
+            if is_over.wait(0.01):
+                return
+            client.sendall(bytes([letter]))
+
+    return serve

@@ -1,10 +1,11 @@
 """The outbox of Slack: a message is written with what it tells of, and posted in the background.
 
 A message is a row, so it is committed together with what it tells of or not at all, and nobody waits for Slack. The
-deliverer locks the row for as long as Slack takes to answer and marks it as sent before it lets go, so that two
-workers never post the same one. One gap no sender can close: when a worker dies, or its timeout passes, after Slack
-took the message and before the mark is committed, the message is posted again. Incoming webhooks know no key by which
-Slack could tell the repetition.
+deliverer claims channel and message by moving the time of their next attempt to the end of a lease, posts outside of
+any transaction, and then writes what became of it, so that two workers never post the same message. One that dies
+leaves it to the next worker after the lease. One gap no sender can close: when a worker dies, or its timeout passes,
+after Slack took the message and before the mark is committed, the message is posted again. Incoming webhooks know no
+key by which Slack could tell the repetition.
 """
 
 import hashlib
@@ -35,6 +36,8 @@ _SHIFT = timedelta(seconds=25)
 # A message whose answer did not come in time may have arrived and is posted again, so a long timeout spares duplicates.
 # Nobody waits here but a background thread.
 _TIMEOUT_SECONDS = 45.0
+#: For as long a worker has a message to itself; one that posts is done by then.
+LEASE = timedelta(seconds=90)
 _MAX_PAUSE_SECONDS = 300
 
 
@@ -95,7 +98,7 @@ def _channels() -> dict[str, list[str]]:
 def _post_next(url: str, webhooks: list[str], now: Callable[[], datetime]) -> slack.Answer | None:
     """Post the next message of a channel; None when none is due, the channel is paused, or another worker has it.
 
-    The channel's lock keeps its messages apart. The message's own lock counts while workers run with different
+    The channel's claim keeps its messages apart. The message's own claim counts while workers run with different
     settings, so that one message belongs to two channels.
     """
     due = SlackMessage.objects.due(webhooks, now())
@@ -103,37 +106,43 @@ def _post_next(url: str, webhooks: list[str], now: Callable[[], datetime]) -> sl
         return None
     fingerprint = hashlib.sha256(url.encode()).hexdigest()
     SlackChannel.objects.get_or_create(pk=fingerprint, defaults={"opens_at": now()})
-    with transaction.atomic(durable=True):
-        channel = SlackChannel.objects.open_at(now()).select_for_update(skip_locked=True).filter(pk=fingerprint).first()
-        message = due.select_for_update(skip_locked=True).first() if channel else None
-        if channel is None or message is None:
-            return None
-        answer = slack.post(url, message.text, attempts=1, timeout=_TIMEOUT_SECONDS)
+    lease = now() + LEASE
+    if not SlackChannel.objects.claim(fingerprint, now(), lease):
+        return None
+    message = SlackMessage.objects.claim_next(webhooks, now(), lease)
+    if message is None:
+        SlackChannel.objects.claimed(fingerprint, lease).update(opens_at=now())
+        return None
+    answer = slack.post(url, message.text, _TIMEOUT_SECONDS)
+    with transaction.atomic():
         _settle(message, answer, now())
-        if _pace(channel, answer, now()):
+        if _pace(fingerprint, lease, answer, now()):
             _give_up_old(SlackMessage.objects.filter(webhook__in=webhooks), answer.problem or "", now())
     return answer
 
 
 def _settle(message: SlackMessage, answer: slack.Answer, now: datetime) -> None:
-    message.attempts += 1
-    message.problem = answer.problem or ""
+    """Write what became of a message that this worker has claimed."""
+    changes = {"attempts": message.attempts + 1, "problem": answer.problem or ""}
     if answer.problem is None:
-        message.state, message.sent_at = State.SENT, now
-    elif answer.is_refusal:
-        message.state = State.GIVEN_UP
+        # It is sent, whoever may have claimed it since.
+        waiting = SlackMessage.objects.filter(pk=message.pk, state=State.WAITING)
+        waiting.update(**changes, state=State.SENT, sent_at=now)
+        return
+    claimed = SlackMessage.objects.claimed(message)
+    if not answer.is_refusal:
+        claimed.update(**changes, next_attempt_at=now + _wait_after(answer, message.attempts + 1))
+    elif claimed.update(**changes, state=State.GIVEN_UP):
         logger.error("Slack message %s is given up: %s", message.dedupe_key, answer.problem)
-    else:
-        message.next_attempt_at = now + _wait_after(answer, message.attempts)
-    message.save()
 
 
-def _pace(channel: SlackChannel, answer: slack.Answer, now: datetime) -> bool:
+def _pace(fingerprint: str, lease: datetime, answer: slack.Answer, now: datetime) -> bool:
     """Close the channel for a second after a message, for longer while it fails; return whether it does."""
     is_failing = answer.problem is not None and not answer.is_refusal
-    channel.failures = channel.failures + 1 if is_failing else 0
-    channel.opens_at = now + (_wait_after(answer, channel.failures) if is_failing else PACE)
-    channel.save()
+    channel = SlackChannel.objects.get(pk=fingerprint)
+    failures = channel.failures + 1 if is_failing else 0
+    opens_at = now + (_wait_after(answer, failures) if is_failing else PACE)
+    SlackChannel.objects.claimed(fingerprint, lease).update(failures=failures, opens_at=opens_at)
     return is_failing
 
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 from urllib.parse import quote
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+import orjson
+
+from smplat.lib import outgoing
 
 logger = logging.getLogger(__name__)
-_TIMEOUT_SECONDS = 5.0
-_ATTEMPTS = 3
+_MAX_BYTES_READ = 4_096
 # Slack asks for seconds; a longer wait than this is rubbish, which must not silence a channel for days.
 _MAX_RETRY_AFTER = timedelta(hours=1)
 #: Statuses by which Slack refuses the message itself; anything else may pass, or be mended by another webhook.
@@ -59,24 +60,19 @@ def link(url: str, label: str) -> str:
     return f"<{escape(address)}|{one_line(label)}>"
 
 
-def post(webhook: str, text: str, attempts: int = _ATTEMPTS, timeout: float = _TIMEOUT_SECONDS) -> Answer:
+def post(webhook: str, text: str, timeout: float) -> Answer:
     """Post ``text`` to ``webhook``; never raises for what Slack or the network do.
 
     Args:
         webhook: the incoming webhook's URL; it is a secret and is never logged.
         text: the message in Slack's markup, its variable parts escaped.
-        attempts: how often to try while Slack cannot be reached.
-        timeout: how many seconds to wait for an answer.
+        timeout: how many seconds it may take.
     """
-    retrying = Retrying(
-        stop=stop_after_attempt(attempts),
-        wait=wait_random_exponential(multiplier=0.5, max=4),
-        retry=retry_if_exception_type(httpx.TransportError),
-        reraise=True,
-    )
-    limits = httpx.Timeout(timeout, connect=_TIMEOUT_SECONDS)
+    content, headers = orjson.dumps({"text": text}), {"Content-Type": "application/json"}
     try:
-        answer = _read(retrying(httpx.post, webhook, json={"text": text}, timeout=limits, follow_redirects=False))
+        answer = _read(
+            outgoing.ask("POST", webhook, content=content, headers=headers, timeout=timeout, max_bytes=_MAX_BYTES_READ)
+        )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         answer = Answer(f"Slack could not be reached ({type(error).__name__})")
     if answer.problem:
@@ -84,13 +80,13 @@ def post(webhook: str, text: str, attempts: int = _ATTEMPTS, timeout: float = _T
     return answer
 
 
-def _read(response: httpx.Response) -> Answer:
+def _read(response: outgoing.Answer) -> Answer:
     if response.is_success:
         return Answer()
     return Answer(
-        problem=f"Slack answered {response.status_code}",
+        problem=f"Slack answered {response.status}",
         retry_after=_retry_after(response.headers.get("Retry-After", "")),
-        is_refusal=response.status_code in _REFUSALS,
+        is_refusal=response.status in _REFUSALS,
     )
 
 

@@ -26,6 +26,18 @@ class SlackMessageQuerySet(models.QuerySet["SlackMessage"]):
         waiting = self.filter(state=SlackMessage.State.WAITING, webhook__in=webhooks)
         return waiting.filter(next_attempt_at__lte=now).order_by("next_attempt_at", "id")
 
+    def claim_next(self, webhooks: Collection[str], now: datetime, lease: datetime) -> "SlackMessage | None":
+        """Claim the message that waits longest, until ``lease``; None when none is due, or another worker is faster."""
+        message = self.due(webhooks, now).first()
+        if message is None or not self.due(webhooks, now).filter(pk=message.pk).update(next_attempt_at=lease):
+            return None
+        message.next_attempt_at = lease
+        return message
+
+    def claimed(self, message: "SlackMessage") -> Self:
+        """``message``, unless its claim has passed to another worker."""
+        return self.filter(pk=message.pk, state=SlackMessage.State.WAITING, next_attempt_at=message.next_attempt_at)
+
     def give_up(self, created_before: datetime, problem: str) -> int:
         """Give up waiting messages that are older; return how many those were."""
         waiting = self.filter(state=SlackMessage.State.WAITING, created_at__lte=created_before)
@@ -76,9 +88,17 @@ class SlackChannelQuerySet(models.QuerySet["SlackChannel"]):
         """Channels to which a message may be posted at ``now``."""
         return self.filter(opens_at__lte=now)
 
+    def claim(self, fingerprint: str, now: datetime, lease: datetime) -> bool:
+        """Close a channel to other workers until ``lease``; return whether it was open."""
+        return self.open_at(now).filter(pk=fingerprint).update(opens_at=lease) == 1
+
+    def claimed(self, fingerprint: str, lease: datetime) -> Self:
+        """The channel, unless its claim has passed to another worker."""
+        return self.filter(pk=fingerprint, opens_at=lease)
+
 
 class SlackChannel(models.Model):
-    """When the next message may go to a webhook, whatever the settings that name it; its lock is the right to post."""
+    """When the next message may go to a webhook, whatever the settings that name it."""
 
     fingerprint = models.TextField(primary_key=True, max_length=64, help_text="SHA-256 of the webhook's URL.")
     opens_at = models.DateTimeField(default=timezone.now)

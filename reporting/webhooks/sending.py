@@ -18,10 +18,12 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from reporting.webhooks.signing import signed_headers
+from smplat.lib import outgoing
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 5
-TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+#: For the whole of an attempt.
+TIMEOUT_SECONDS = 30.0
 #: A longer wait than this would hold up the next run; that one comes back anyway.
 MAX_RETRY_AFTER = timedelta(seconds=120)
 _MAX_BACKOFF_SECONDS = 30.0
@@ -54,13 +56,13 @@ class Receiver:
     Attributes:
         url: the address; it may carry a secret, and is never logged.
         secrets: the secrets to sign with.
-        client: sends the requests; it follows no redirects.
+        timeout: seconds that an attempt may take, from connecting to the end of the answer.
         sleep: waits a number of seconds between two attempts.
     """
 
     url: str = field(repr=False)
     secrets: Sequence[str] = field(repr=False)
-    client: httpx.Client
+    timeout: float = TIMEOUT_SECONDS
     sleep: Callable[[float], None] = time.sleep
 
     def send(self, body: bytes) -> None:
@@ -84,27 +86,22 @@ class Receiver:
             raise DeliveryError(f"{error}, the last of {ATTEMPTS} attempts") from error
 
     def _attempt(self, body: bytes) -> None:
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Content-Type": "application/json"}
         # The time of the attempt is signed, since receivers refuse what is older than five minutes.
         headers |= signed_headers(body, self.secrets, datetime.now(UTC))
         try:
-            with self.client.stream("POST", self.url, content=body, headers=headers) as response:
-                excerpt = _beginning(response)
+            answer = outgoing.ask(
+                "POST", self.url, content=body, headers=headers, timeout=self.timeout, max_bytes=_MAX_BYTES_READ
+            )
         except httpx.TransportError as error:
             raise RetryableError(f"could not be reached ({type(error).__name__})") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise DeliveryError(f"cannot be used ({type(error).__name__})") from error
-        _judge(response, _without_secrets(excerpt, self.url)[:_MAX_EXCERPT_LENGTH])
+        _judge(answer, _without_secrets(_one_line(answer.body), self.url)[:_MAX_EXCERPT_LENGTH])
 
 
-def _beginning(response: httpx.Response) -> str:
-    """The first bytes of the answer as one line; the rest, however long, is not read."""
-    content = b""
-    for chunk in response.iter_raw():
-        content += chunk
-        if len(content) >= _MAX_BYTES_READ:
-            break
-    text = content[:_MAX_BYTES_READ].decode(errors="replace")
+def _one_line(content: bytes) -> str:
+    text = content.decode(errors="replace")
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
@@ -118,18 +115,18 @@ def _without_secrets(text: str, url: str) -> str:
     return text
 
 
-def _judge(response: httpx.Response, excerpt: str) -> None:
-    if response.is_success:
+def _judge(answer: outgoing.Answer, excerpt: str) -> None:
+    if answer.is_success:
         return
-    status = response.status_code
-    answer = f"answered {status}{f': {excerpt}' if excerpt else ''}"
+    status = answer.status
+    problem = f"answered {status}{f': {excerpt}' if excerpt else ''}"
     if status == httpx.codes.GONE:
-        raise GoneError(answer)
-    if response.is_server_error or status == httpx.codes.TOO_MANY_REQUESTS:
-        raise RetryableError(answer, _retry_after(response.headers.get("Retry-After", "")))
-    if response.is_redirect:
+        raise GoneError(problem)
+    if answer.may_change:
+        raise RetryableError(problem, _retry_after(answer.headers.get("Retry-After", "")))
+    if httpx.codes.is_redirect(status):
         raise DeliveryError(f"answered {status}, and redirects are not followed; set the final address")
-    raise DeliveryError(answer)
+    raise DeliveryError(problem)
 
 
 def _retry_after(given: str) -> timedelta | None:

@@ -112,10 +112,10 @@ class TestImage:
         assert "--require-hashes -r requirements.lock" in dockerfile
         assert re.search(r"^USER smplat$", dockerfile, re.MULTILINE)
 
-    def test_it_starts_the_web_server_as_make_run_does(self):
+    def test_it_starts_the_web_server_as_make_run_does(self, tmp_path):
         from smplat.launch import _children
 
-        command = _children(8000, 1, ROOT)[0].command[1:]
+        command = _children(8000, 1, tmp_path)[0].command[1:]
         inside = re.findall(r"^CMD \[.*exec python (.*)\"\]$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
         filled_in = inside.replace('\\"$PORT\\"', "8000").replace('\\"${WEB_CONCURRENCY:-1}\\"', "1")
 

@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-import httpx
 from django.db import DatabaseError
 
 from reporting.exports.sinks import Limits, SinkError
@@ -34,7 +33,7 @@ class WebhookSink:
         secrets: Sequence[str],
         *,
         sleep: Callable[[float], None] = time.sleep,
-        timeout: httpx.Timeout = sending.TIMEOUT,
+        timeout: float = sending.TIMEOUT_SECONDS,
         has_database: bool = True,
     ) -> None:
         """Make a sink, which sends nothing before the first batch.
@@ -45,7 +44,7 @@ class WebhookSink:
             setting_name: the setting or flag that holds the URL, which names the receiver in errors.
             secrets: what messages are signed with; none leaves them unsigned.
             sleep: waits a number of seconds between two attempts.
-            timeout: for connecting and reading.
+            timeout: seconds that an attempt may take.
             has_database: whether this host can remember that a receiver is gone.
 
         Raises:
@@ -60,8 +59,7 @@ class WebhookSink:
         envelope = len(self._head) + len(self._tail) + MAX_ROWS - 1
         self.limits = Limits(rows=MAX_ROWS, bytes=MAX_BYTES - envelope)
         self._name, self._has_database = setting_name, has_database
-        client = httpx.Client(timeout=timeout, follow_redirects=False)
-        self._receiver = sending.Receiver(url, tuple(secrets), client, sleep)
+        self._receiver = sending.Receiver(url, tuple(secrets), timeout, sleep)
 
     def write(self, lines: list[Line]) -> None:
         """Send a batch, again where that may help.
@@ -84,12 +82,10 @@ class WebhookSink:
             raise SinkError(f"the webhook of {self._name} {error}") from error
 
     def commit(self) -> list[str]:
-        self._receiver.client.close()
         return []
 
     def abort(self) -> None:
-        """Close the connection; what was sent cannot be taken back."""
-        self._receiver.client.close()
+        """Do nothing: what was sent cannot be taken back."""
 
     def _disable(self, reason: str) -> None:
         if not self._has_database:

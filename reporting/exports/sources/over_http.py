@@ -21,11 +21,14 @@ from reporting.exports.sinks import Limits, SinkError
 from reporting.exports.sources import Scope
 from reporting.feeds.from_wire import warehouse_row
 from reporting.feeds.lines import Line, Size
+from smplat.lib import outgoing
 from smplat.lib.times import iso
 
 logger = logging.getLogger(__name__)
 _ATTEMPTS = 5
-_TIMEOUT = httpx.Timeout(30, connect=5)
+# For the whole of a page.
+_TIMEOUT_SECONDS = 30.0
+_MAX_PAGE_BYTES = 67_108_864
 _PATH = "/api/v1/reporting/onboarding/experiment-events"
 #: The key under which a checkpoint keeps the REST cursor after its last row.
 TIE = "restCursor"
@@ -61,15 +64,14 @@ class RestList:
         Raises:
             ApiError: the API refused, or could not be reached in several attempts.
         """
-        with httpx.Client(base_url=self.base_url, headers={"X-API-Key": self.key}, timeout=_TIMEOUT) as client:
-            is_done = False
-            while not is_done:
-                page = self._page(client, cursor)
-                yield from page["events"]
-                cursor = page["nextCursor"]
-                is_done = cursor is None
+        is_done = False
+        while not is_done:
+            page = self._page(cursor)
+            yield from page["events"]
+            cursor = page["nextCursor"]
+            is_done = cursor is None
 
-    def _page(self, client: httpx.Client, cursor: str | None) -> dict[str, Any]:
+    def _page(self, cursor: str | None) -> dict[str, Any]:
         attempts = Retrying(
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_random_exponential(multiplier=1, max=30),
@@ -77,19 +79,28 @@ class RestList:
             sleep=self.sleep,
             reraise=True,
         )
-        page: dict[str, Any] = attempts(self._ask, client, cursor)
+        page: dict[str, Any] = attempts(self._ask, cursor)
         return page
 
-    def _ask(self, client: httpx.Client, cursor: str | None) -> dict[str, Any]:
+    def _ask(self, cursor: str | None) -> dict[str, Any]:
         query = {"order": "asc", "limit": str(self.page_rows)} | ({"cursor": cursor} if cursor else {})
         try:
-            answer = client.get(_PATH, params=query)
+            answer = outgoing.ask(
+                "GET",
+                self.base_url.rstrip("/") + _PATH,
+                params=query,
+                headers={"X-API-Key": self.key},
+                timeout=_TIMEOUT_SECONDS,
+                max_bytes=_MAX_PAGE_BYTES,
+            )
         except httpx.HTTPError as error:
             raise _RetryableError(f"{self.base_url} cannot be reached ({type(error).__name__})") from error
-        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
-            raise _RetryableError(f"{self.base_url} answered {answer.status_code}")
+        if answer.may_change:
+            raise _RetryableError(f"{self.base_url} answered {answer.status}")
         if not answer.is_success:
-            raise ApiError(f"{self.base_url} answered {answer.status_code}: {answer.text[:200]}")
+            raise ApiError(f"{self.base_url} answered {answer.status}: {answer.body.decode(errors='replace')[:200]}")
+        if not answer.is_complete and len(answer.body) < _MAX_PAGE_BYTES:
+            raise _RetryableError(f"{self.base_url} did not answer with a whole page within {_TIMEOUT_SECONDS:.0f} s")
         return _content(self.base_url, answer)
 
 
@@ -134,9 +145,9 @@ class HttpSource:
             yield Line(0, row["recordedAt"], row["eventId"], orjson.dumps(shaped))
 
 
-def _content(base_url: str, answer: httpx.Response) -> dict[str, Any]:
+def _content(base_url: str, answer: outgoing.Answer) -> dict[str, Any]:
     try:
-        page = answer.json()
+        page = orjson.loads(answer.body)
         if isinstance(page["events"], list) and "nextCursor" in page:
             return dict(page)
     except (ValueError, KeyError, TypeError):

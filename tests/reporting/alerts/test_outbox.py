@@ -11,7 +11,7 @@ from django.utils import timezone
 from reporting.alerts import outbox
 from reporting.models import SlackChannel, SlackMessage
 from reporting.models.messages import AUTOMATION, FOLLOW_UPS
-from tests.fakes import Clock, FakeServer, Reply, closed_port_url, fake_server
+from tests.fakes import Clock, FakeServer, Reply, closed_port_url, dripping, fake_server, tcp_server
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -99,8 +99,9 @@ class TestDelivery:
             with pytest.raises(SystemExit):
                 deliver(clock)
         assert message("a").state == "waiting"
+        assert deliver_after(clock, outbox.LEASE - SECOND) == 0, "it may be posting still"
 
-        deliver(clock)
+        deliver_after(clock, SECOND)
 
         assert message("a").state == "sent"
 
@@ -200,6 +201,16 @@ class TestOutage:
 
         assert slack.texts == ["text of a"]
         assert (message("a").attempts, message("a").problem) == (2, "")
+
+    def test_a_slack_that_drips_is_left_when_the_time_is_up(self, settings, clock, monkeypatch):
+        monkeypatch.setattr(outbox, "_TIMEOUT_SECONDS", 0.1)
+        with tcp_server(dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")) as address:
+            settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK = f"http://{address}/hook"
+            put("a")
+
+            assert deliver(clock) == 0
+
+        assert message("a").problem == "Slack could not be reached (ReadTimeout)"
 
     def test_retry_after_holds_for_the_whole_channel_and_what_comes_later(self, slack, clock):
         slack.replies.append(Reply(429, headers={"Retry-After": "60"}))
@@ -344,6 +355,30 @@ class TestConcurrency:
 
         assert first.result().problem is None
         assert slack.texts == ["text of a"]
+
+    def test_while_slack_is_silent_no_row_is_locked(self, slack, clock, in_thread):
+        put("a")
+        slack.gate.clear()
+        first = in_thread(deliver, clock)
+        assert slack.arrived.wait(10)
+
+        with transaction.atomic():
+            locked = [list(model.objects.select_for_update(nowait=True)) for model in (SlackMessage, SlackChannel)]
+        slack.gate.set()
+
+        assert [len(rows) for rows in locked] == [1, 1]
+        assert first.result() == 1
+
+    def test_what_is_sent_late_counts_as_sent_though_the_lease_is_over(self, slack, clock, in_thread):
+        put("a")
+        slack.gate.clear()
+        first = in_thread(deliver, clock)
+        assert slack.arrived.wait(10)
+        SlackMessage.objects.update(next_attempt_at=clock.now + 2 * outbox.LEASE)
+        slack.gate.set()
+
+        assert first.result() == 1
+        assert message("a").state == "sent"
 
     def test_workers_with_different_settings_post_a_message_once(self, slack, clock, in_thread):
         put("a")

@@ -1,20 +1,18 @@
 """The provider automation alert worker, and the history of its runs."""
 
-import itertools
 import json
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from django.db import connection
 
-from reporting.insights import automation, fetching
+from reporting.insights import automation
 from reporting.models import AutomationRun, SlackMessage
 from telemetry.models import GuardrailWorkflowEvent
 from tests.database import create_follow_up
 from tests.environment import API_KEY
 from tests.factories import workflow_event
-from tests.fakes import Reply, closed_port_url, fake_server
+from tests.fakes import Reply, closed_port_url, dripping, fake_server, tcp_server
 
 HISTORY = "/api/v1/fulfillment/providers/automation/status/history"
 NOON = datetime(2026, 11, 8, 12, 0, tzinfo=UTC)
@@ -289,10 +287,12 @@ class TestWorkflowSummary:
 
         assert "ReadTimeout" in self.telemetry()[1]
 
-    def test_so_is_one_that_takes_too_long_over_it(self, server, monkeypatch):
-        monkeypatch.setattr(fetching, "time", SimpleNamespace(monotonic=itertools.count(step=60.0).__next__))
+    def test_so_is_one_that_takes_too_long_over_it(self, settings, monkeypatch):
+        monkeypatch.setattr(automation, "_TIMEOUT_SECONDS", 0.1)
+        with tcp_server(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" ")) as address:
+            settings.GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL = f"http://{address}/"
 
-        assert "not complete" in self.telemetry()[1]
+            assert "not complete" in self.telemetry()[1]
 
 
 class TestHistory:

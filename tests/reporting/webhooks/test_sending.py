@@ -7,7 +7,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.admin.models import LogEntry
@@ -25,7 +24,7 @@ from reporting.feeds.lines import Line
 from reporting.models import WebhookDestination
 from reporting.webhooks import sending, signing
 from tests import ROOT
-from tests.fakes import FakeServer, Reply, closed_port_url, fake_server
+from tests.fakes import FakeServer, Reply, closed_port_url, dripping, fake_server, tcp_server
 
 FEED = FEEDS["onboarding_segments"]
 SETTING = "ANALYTICS_SEGMENTS_WEBHOOK"
@@ -172,8 +171,21 @@ class TestRetries:
         server.gate.clear()
 
         with pytest.raises(SinkError, match=r"could not be reached \(ReadTimeout\)"):
-            sink_to(server.url, timeout=httpx.Timeout(0.05)).write([line(b"{}")])
+            sink_to(server.url, timeout=0.05).write([line(b"{}")])
         assert len(slept) == 4
+
+    def test_a_receiver_that_drips_its_headers_is_left(self, sink_to, slept):
+        with (
+            tcp_server(dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")) as address,
+            pytest.raises(SinkError, match=r"could not be reached \(ReadTimeout\)"),
+        ):
+            sink_to(f"http://{address}/", timeout=0.1).write([line(b"{}")])
+        assert len(slept) == 4
+
+    def test_a_receiver_that_has_answered_and_drips_the_rest_is_taken_by_its_word(self, sink_to, slept):
+        with tcp_server(dripping(b"HTTP/1.1 202 Accepted\r\nContent-Length: 9999\r\n\r\n", b" ")) as address:
+            sink_to(f"http://{address}/", timeout=0.1).write([line(b"{}")])
+        assert slept == []
 
     @pytest.mark.parametrize("status", [400, 401, 404, 413])
     def test_a_refusal_is_not_repeated(self, server, sink_to, status):
@@ -206,8 +218,7 @@ class TestSecrecy:
         assert not [secret for secret in (*secrets, NEW) if secret in said]
 
     def test_a_receiver_shows_neither_address_nor_secrets(self, server):
-        with httpx.Client() as client:
-            assert "the-secret" not in repr(sending.Receiver("http://h/the-secret", ("the-secret",), client))
+        assert "the-secret" not in repr(sending.Receiver("http://h/the-secret", ("the-secret",)))
 
     @pytest.mark.parametrize(
         ("secret", "is_taken"),
