@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+
+from smplat.lib import wrong_keys
 
 if TYPE_CHECKING:
     # REST framework's settings name this module, so it loads before the views do.
@@ -27,12 +29,20 @@ class ApiKeyAuthentication(BaseAuthentication):
     """Reads ``X-API-Key`` and compares it in constant time with every configured key."""
 
     def authenticate(self, request: Request) -> tuple[Any, str] | None:
-        """Return the key's holder, None without a key; raise AuthenticationFailed for a wrong one."""
+        """Return the key's holder, None without a key.
+
+        Raises:
+            AuthenticationFailed: the key is wrong.
+            Throttled: the address has tried too many wrong ones, so that a right one is not looked at either.
+        """
         given = request.headers.get("X-API-Key")
         if given is None:
             return None
+        if (wait := wrong_keys.seconds_to_wait(request._request)) is not None:
+            raise Throttled(wait, "Too many wrong keys came from this address.")
         matches = [secrets.compare_digest(given.encode(), key.encode()) for key in settings.CHECKOUT_API_KEYS]
         if not any(matches):
+            wrong_keys.count(request._request)
             raise AuthenticationFailed("X-API-Key is not valid.")
         return ApiKeyHolder(), "api-key"
 

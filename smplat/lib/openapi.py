@@ -114,6 +114,7 @@ def error(description: str, value: Schema | str) -> OpenApiResponse:
 UNSUPPORTED = error("The body's content type is not one of these.", 'Unsupported media type "text/csv" in request.')
 _UNAUTHORIZED = error("No credentials, or wrong ones.", "Authentication credentials were not provided.")
 _FORBIDDEN = error("The operator lacks the permission.", "You do not have permission to perform this action.")
+_TOO_MANY_KEYS = error("Too many wrong keys from this address.", "Too many wrong keys came from this address.")
 _TOO_LARGE = error("The body is too large.", "The body is larger than 1048576 bytes.")
 _AWAY = error(
     "The database is away; try again after `Retry-After` seconds.",
@@ -167,6 +168,8 @@ class Inspector(AutoSchema):
         schemes = {name for requirement in self.get_auth() for name in requirement}
         if schemes:
             yield "401", _UNAUTHORIZED
+        if ApiKeyScheme.name in schemes:
+            yield "429", _TOO_MANY_KEYS
         if SessionScheme.name in schemes:
             yield "403", _FORBIDDEN
         if self.method == "POST":
