@@ -19,12 +19,14 @@ def export_on_schedule(feed_key: str) -> None:
 @shared_task(name="reporting.export_requested")
 def export_requested(run_id: str) -> None:
     """Carry out a run that an operator asked for."""
-    runs.perform(ExportRun.objects.get(pk=run_id))
+    runs.perform_requested(run_id)
 
 
 @shared_task(name="reporting.close_crashed_runs")
 def close_crashed_runs() -> None:
+    """Close runs that crashed or were forgotten, and hand those over again that a worker has still to take."""
     claims.close_crashed_runs()
+    runs.hand_over_again()
 
 
 @shared_task(name="reporting.apply_retention")

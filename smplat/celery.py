@@ -49,8 +49,10 @@ app.conf.beat_schedule = {
 
 
 @app.on_after_configure.connect
-def _schedule_the_load(sender: Celery, **_: object) -> None:
-    """Load the warehouse every hour where there is one; the settings cannot be read before."""
+def _schedule_what_is_set(sender: Celery, **_: object) -> None:
+    """Load the warehouse and forward bodies where there is one to load or forward to; settings come after imports."""
+    if settings.TELEMETRY_ENDPOINT:
+        sender.conf.beat_schedule["forward telemetry"] = _job("telemetry.deliver_forwards", 5.0)
     if settings.WAREHOUSE_URL:
         load = _job("reporting.load_warehouse", crontab(minute=25), _HOURLY_EXPIRES)
         sender.conf.beat_schedule["load warehouse"] = load

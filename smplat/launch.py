@@ -14,6 +14,7 @@ from pathlib import Path
 
 import environ
 import httpx
+from celery.utils.nodenames import gethostname, nodename
 from django.core.exceptions import ImproperlyConfigured
 from kombu.exceptions import OperationalError
 
@@ -149,11 +150,18 @@ def _children(port: int, web_processes: int, var_dir: Path) -> list[Child]:
     return [
         # The web server ends its own processes, if it is let.
         Child("web", [*web, "smplat.wsgi:application"], partial(_web_answers, port), signal.SIGTERM),
-        Child(
-            "worker", [*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle"], _worker_answers
-        ),
+        _worker(celery, "worker", "celery"),
+        # What asks servers of others, so that one that hangs holds up no export.
+        _worker(celery, "optional worker", "optional", "--concurrency", "2"),
         Child("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="], partial(_beat_answers, var_dir)),
     ]
+
+
+def _worker(celery: list[str], name: str, queue: str, *options: str) -> Child:
+    """A worker that takes the tasks of one queue, and is asked for signs of life by its name, which is the queue's."""
+    command = [*celery, "worker", "-Q", queue, "-n", f"{queue}@%h", "--loglevel", "INFO"]
+    command += ["--without-gossip", "--without-mingle", *options]
+    return Child(name, command, partial(_worker_answers, nodename(queue, gethostname())))
 
 
 def _web_answers(port: int) -> bool:
@@ -163,11 +171,11 @@ def _web_answers(port: int) -> bool:
         return False
 
 
-def _worker_answers() -> bool:
+def _worker_answers(node: str) -> bool:
     from celery import current_app
 
     try:
-        return bool(current_app.control.ping(timeout=3))
+        return bool(current_app.control.ping(destination=[node], timeout=3))
     except (OperationalError, OSError):
         # A broker that is away says nothing about the worker.
         return True

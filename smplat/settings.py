@@ -110,6 +110,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "control_folder": str(_broker_dir / "control"),
     }
 )
+# What may wait without harm, on servers of others, has a queue and a worker of its own: it must not hold up exports.
+CELERY_TASK_ROUTES = {
+    name: {"queue": "optional"}
+    for name in ("telemetry.deliver_forwards", "reporting.deliver_slack", "reporting.alert_on_providers")
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request must not wait for a broker that is down; what cannot be queued is reported at once.
 CELERY_TASK_PUBLISH_RETRY = False

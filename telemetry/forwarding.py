@@ -1,26 +1,113 @@
-"""Forwarding of captured bodies to ``TELEMETRY_ENDPOINT``, which may take events that no feed stores."""
+"""Forwarding of captured bodies to ``TELEMETRY_ENDPOINT``, which may take events that no feed stores.
 
-import base64
+Capture writes a body to a bounded backlog, and a task sends what is due. An endpoint that fails is left alone for a
+while, longer each time, and then asked with one body before it gets more: a circuit breaker. One worker sends at a
+time; its claim is a lease, so that one that dies stops nothing.
+"""
+
 import logging
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import httpx
 from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.db.models import F
+from django.utils import timezone
 
 from smplat.lib import outgoing
-from smplat.lib.queueing import queue_task
+from telemetry import metrics
+from telemetry.forward_models import Forward, ForwardBreaker
 
 logger = logging.getLogger(__name__)
+GIVE_UP_AFTER = timedelta(hours=24)
+#: For as long a worker has the endpoint to itself; a round is over by then.
+LEASE = timedelta(seconds=60)
 _TIMEOUT_SECONDS = 10.0
-
-
-def queue(content: bytes, content_type: str) -> None:
-    """Queue ``content`` to be forwarded, where an endpoint is set; never fails the capture that calls it."""
-    if settings.TELEMETRY_ENDPOINT:
-        queue_task("telemetry.forward", base64.b64encode(content).decode(), content_type)
+# A shift ends long before a task that came later would have to wait for a thread.
+_SHIFT = timedelta(seconds=25)
+_ROUND = 8
+_MAX_PAUSE_SECONDS = 300
 
 
 class RetryableError(RuntimeError):
     """The endpoint did not take the body, but may take it later."""
+
+
+def queue(content: bytes, content_type: str) -> None:
+    """Add ``content`` to the backlog, where an endpoint is set; never fails the capture that calls it."""
+    if not settings.TELEMETRY_ENDPOINT:
+        return
+    try:
+        with transaction.atomic():
+            has_dropped = Forward.objects.put(content, content_type)
+    except DatabaseError as error:
+        logger.warning("A telemetry body is not forwarded (%s)", type(error).__name__)
+        return
+    if has_dropped:
+        metrics.FORWARDS_DROPPED.inc()
+
+
+def deliver(now: Callable[[], datetime] = timezone.now) -> int:
+    """Send what is due, until nothing is, the endpoint fails, or the shift ends.
+
+    Args:
+        now: the clock.
+
+    Returns:
+        How many bodies are done with.
+    """
+    if old := Forward.objects.filter(created_at__lte=now() - GIVE_UP_AFTER).delete()[0]:
+        logger.error("%d telemetry bodies are given up after a day", old)
+    end, done = now() + _SHIFT, 0
+    with ThreadPoolExecutor(_ROUND) as pool:
+        while now() < end and Forward.objects.due(now()).exists() and (breaker := _claim(now())):
+            taken, failed = _send_round(pool, breaker, now)
+            done += taken
+            if failed:
+                break
+    return done
+
+
+def _claim(now: datetime) -> ForwardBreaker | None:
+    """Keep other workers from asking for the time of a lease; None where one has, or the endpoint is left alone."""
+    ForwardBreaker.objects.get_or_create(pk=1, defaults={"asked_from": now})
+    if not ForwardBreaker.objects.filter(pk=1, asked_from__lte=now).update(asked_from=now + LEASE):
+        return None
+    return ForwardBreaker.objects.get(pk=1)
+
+
+def _send_round(pool: ThreadPoolExecutor, breaker: ForwardBreaker, now: Callable[[], datetime]) -> tuple[int, int]:
+    """Send the next few bodies at once, or one where the endpoint failed before; return how many went and failed."""
+    bodies = list(Forward.objects.due(now())[: 1 if breaker.failures else _ROUND])
+    failed = {body.pk for body, was_taken in zip(bodies, pool.map(_is_done, bodies), strict=True) if not was_taken}
+    failures = breaker.failures + 1 if failed else 0
+    again_at = now() + _pause(failures)
+    Forward.objects.filter(pk__in=[body.pk for body in bodies if body.pk not in failed]).delete()
+    Forward.objects.filter(pk__in=failed).update(attempts=F("attempts") + 1, next_attempt_at=again_at)
+    claimed = ForwardBreaker.objects.filter(pk=1, asked_from=breaker.asked_from)
+    claimed.update(failures=failures, asked_from=again_at)
+    return len(bodies) - len(failed), len(failed)
+
+
+def _pause(failures: int) -> timedelta:
+    """Nothing without failures; else 2, 4, 8 … seconds up to five minutes, less up to half of it."""
+    if not failures:
+        return timedelta()
+    max_seconds = min(2 ** min(failures, 16), _MAX_PAUSE_SECONDS)
+    return timedelta(seconds=random.uniform(max_seconds / 2, max_seconds))
+
+
+def _is_done(body: Forward) -> bool:
+    """Whether nothing is left to be done with ``body``."""
+    try:
+        send(bytes(body.content), body.content_type)
+    except RetryableError as error:
+        logger.warning("%s", error)
+        return False
+    return True
 
 
 def send(content: bytes, content_type: str) -> None:

@@ -7,6 +7,9 @@ from telemetry.intake import Intake
 _EVENTS = Counter(
     "smplat_capture_events", "Events received by the capture routes, by what became of them.", ["outcome"]
 )
+FORWARDS_DROPPED = Counter(
+    "smplat_forward_dropped", "Bodies that were not forwarded, because newer ones needed their place in the backlog."
+)
 
 
 def count(intake: Intake) -> None:

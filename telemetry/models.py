@@ -13,6 +13,9 @@ from django.db.models.functions import Now, TruncDate
 
 from smplat.lib.feed_models import FeedModel, FeedQuerySet
 from smplat.lib.times import midnight
+from telemetry.forward_models import Forward, ForwardBreaker
+
+__all__ = ["Forward", "ForwardBreaker"]
 
 _DAY = timedelta(days=1)
 

@@ -8,6 +8,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from reporting.feeds import WINDOW_FEEDS
+from smplat.lib.queueing import PUBLISHER
 from smplat.readiness import READINESS
 from tests.environment import API_KEY
 
@@ -39,6 +40,7 @@ def own_var_dir(settings, tmp_path):
     settings.INGEST_STAGE_URI = f"{settings.LAKE_URI}/stage"
     cache.clear()
     READINESS.forget()
+    PUBLISHER.forget()
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
 
 from django.db import DatabaseError
+from django.utils import timezone
 
 from reporting.alerts.runs import announce
 from reporting.checkpoints.stores import CheckpointError
@@ -12,12 +15,15 @@ from reporting.exports.claims import NothingToExportError, claimed, skip
 from reporting.exports.sinks import SinkError
 from reporting.feeds import Feed
 from reporting.feeds.fence import FenceTimeoutError
-from reporting.feeds.lock import FeedBusyError
+from reporting.feeds.lock import FeedBusyError, held
 from reporting.lake import storage
 from reporting.models import ExportRun
+from smplat.lib.queueing import queue_task
 
 logger = logging.getLogger(__name__)
 State = ExportRun.State
+#: A queued run that is older was not taken by a worker, or its message was lost.
+HAND_OVER_AFTER = timedelta(seconds=10)
 #: What a run may fail of; anything else is a defect, which closes the run too and is raised.
 FAILURES = (storage.LakeError, SinkError, FenceTimeoutError, CheckpointError, DatabaseError, OSError)
 
@@ -44,9 +50,24 @@ def perform(run: ExportRun) -> ExportRun:
     return run
 
 
-def close_unqueued(run: ExportRun) -> None:
-    """End a run that could not be handed to a worker."""
-    run.close(State.FAILED, "The broker cannot be reached, so no worker can be told. Nothing was exported.")
+def perform_requested(run_id: str) -> None:
+    """Carry out a run that an operator asked for; where its message came twice, one of the two does nothing."""
+    with suppress(FeedBusyError), held(run_id):
+        if run := ExportRun.objects.filter(pk=run_id, state=State.QUEUED).first():
+            perform(run)
+
+
+def hand_over(run: ExportRun) -> bool:
+    """Tell a worker of a queued run; return whether the broker took that. A run taken twice is carried out once."""
+    return queue_task("reporting.export_requested", str(run.pk))
+
+
+def hand_over_again() -> int:
+    """Tell a worker of the runs that operators asked for and that none took within seconds; return how many."""
+    waiting = ExportRun.objects.filter(
+        state=State.QUEUED, trigger=ExportRun.Trigger.OPERATOR, created_at__lt=timezone.now() - HAND_OVER_AFTER
+    )
+    return sum(hand_over(run) for run in waiting.order_by("created_at"))
 
 
 def _perform_claimed(run: ExportRun) -> None:

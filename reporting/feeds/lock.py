@@ -16,7 +16,7 @@ class FeedBusyError(RuntimeError):
 
 @contextmanager
 def held(feed_key: str) -> Iterator[None]:
-    """Hold a feed for the time of the block.
+    """Hold a feed, or one run by its id, for the time of the block.
 
     Raises:
         FeedBusyError: another process holds it.

@@ -18,7 +18,6 @@ from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import AuditEntry, ExportRun
 from reporting.pages.frame import EXPORT, START, VIEW, feed_of, operator_page, page, user_of
-from smplat.lib.queueing import queue_task
 
 Action = AuditEntry.Action
 
@@ -105,9 +104,12 @@ def _queue(request: HttpRequest, feed: Feed, action: AuditEntry.Action, **detail
     with transaction.atomic():
         run = runs.request_run(feed, ExportRun.Trigger.OPERATOR, user.pk)
         AuditEntry.objects.log(user, action, feed.key, run=str(run.pk), **details)
-    if not queue_task("reporting.export_requested", str(run.pk)):
-        runs.close_unqueued(run)
-        messages.error(request, "The run could not be queued: the broker cannot be reached. See /readyz.")
+    if not runs.hand_over(run):
+        messages.warning(
+            request,
+            "The run waits: the broker cannot be reached. It starts within a minute after the broker is back, and is"
+            " given up after 15 minutes. See /readyz.",
+        )
     return redirect(run)
 
 

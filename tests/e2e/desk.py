@@ -88,8 +88,8 @@ class Desk:
         return found
 
     def worker(self) -> psutil.Process | None:
-        """The process of the worker, where there is one."""
-        return next((process for process in self.processes() if "worker" in process.cmdline()), None)
+        """The process of the worker for exports, where there is one."""
+        return next((process for process in self.processes() if "celery@%h" in process.cmdline()), None)
 
     def database(self) -> psycopg.Connection:
         """A session of the instance's database."""

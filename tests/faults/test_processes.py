@@ -27,8 +27,8 @@ def postmaster(desk: Desk) -> psutil.Process:
 
 
 def program(desk: Desk, name: str) -> psutil.Process | None:
-    """The web server, the worker or beat."""
-    marks = {"web": "granian", "worker": "worker", "beat": "beat"}
+    """The web server, one of the workers, or beat."""
+    marks = {"web": "granian", "worker": "celery@%h", "optional": "optional@%h", "beat": "beat"}
     for child in psutil.Process(desk.process.pid).children() if desk.process else []:
         # One that was just killed has no command line any more.
         with suppress(psutil.NoSuchProcess):
@@ -67,8 +67,8 @@ def test_the_database_is_started_again_and_holds_what_was_acknowledged(desk, num
 
 
 def test_programs_that_do_not_answer_are_replaced(desk):
-    stopped = {name: process for name in ("web", "worker", "beat") if (process := program(desk, name))}
-    assert len(stopped) == 3
+    stopped = {name: process for name in ("web", "worker", "optional", "beat") if (process := program(desk, name))}
+    assert len(stopped) == 4
     for process in stopped.values():
         for part in (process, *process.children(recursive=True)):
             part.suspend()
@@ -84,7 +84,7 @@ def test_programs_that_do_not_answer_are_replaced(desk):
 
 
 def test_nothing_outlives_a_launcher_that_is_killed(desk):
-    programs = [process for name in ("web", "worker", "beat") if (process := program(desk, name))]
+    programs = [process for name in ("web", "worker", "optional", "beat") if (process := program(desk, name))]
     programs += [part for process in programs for part in process.children(recursive=True)]
     acknowledged = captured(desk)
 
@@ -93,7 +93,7 @@ def test_nothing_outlives_a_launcher_that_is_killed(desk):
 
     gone, alive = psutil.wait_procs(programs, timeout=20)
     assert alive == []
-    assert len(gone) >= 4
+    assert len(gone) >= 5
     desk.start()
     assert acknowledged in stored(desk)
     assert captured(desk)

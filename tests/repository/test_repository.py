@@ -15,7 +15,7 @@ from tests import ROOT
 from tests.repository.tree import committed_files
 
 COMPOSE = ROOT / "docker-compose.yml"
-LONG_RUNNING = ("web", "worker", "beat", "postgres", "redis", "minio")
+LONG_RUNNING = ("web", "worker", "optional", "beat", "postgres", "redis", "minio")
 ONE_OFF = ("migrate", "bucket")
 # A variable of the compose file, with what stands for it (:-) or the message that asks for it (:?).
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(:[-?])?")
@@ -57,6 +57,23 @@ class TestCompose:
     @pytest.mark.parametrize("name", LONG_RUNNING)
     def test_every_service_that_stays_has_a_health_check(self, services, name):
         assert services[name]["healthcheck"]["test"]
+
+    def test_its_workers_are_those_of_make_run_and_are_asked_by_their_names(self, services, tmp_path):
+        from smplat.launch import _children
+
+        workers = [child for child in _children(8000, 1, tmp_path) if "worker" in child.command]
+
+        assert [services[name]["command"].split() for name in ("worker", "optional")] == [
+            ["python", *child.command[1:]] for child in workers
+        ]
+        for name, queue in (("worker", "celery"), ("optional", "optional")):
+            assert f'--destination "{queue}@$$(hostname)"' in services[name]["healthcheck"]["test"][1]
+
+    def test_every_queue_that_a_task_goes_to_has_a_worker(self, services):
+        queues = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} | {"celery"}
+        served = {services[name]["command"].split("-Q ")[1].split()[0] for name in ("worker", "optional")}
+
+        assert served == queues
 
     def test_what_a_service_waits_for_can_come_true(self, services):
         conditions = {

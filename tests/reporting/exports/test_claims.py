@@ -7,9 +7,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from reporting import tasks
 from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
-from reporting.feeds.lock import FeedBusyError
+from reporting.feeds.lock import FeedBusyError, held
 from reporting.models import ExportRun
 
 FEED = FEEDS["quick_order"]
@@ -71,3 +72,61 @@ class TestCrashedRuns:
 
         with pytest.raises(FeedBusyError, match="taken by another worker"), claims.claimed(taken):
             pass
+
+
+@pytest.mark.django_db
+class TestRunsThatNobodyWasToldOf:
+    def queued(self, age: timedelta, trigger: ExportRun.Trigger = ExportRun.Trigger.OPERATOR) -> ExportRun:
+        run = runs.request_run(FEED, trigger)
+        ExportRun.objects.filter(pk=run.pk).update(created_at=timezone.now() - age)
+        return run
+
+    def test_the_next_tick_carries_them_out(self, eager_tasks):
+        run = self.queued(timedelta(seconds=30))
+
+        tasks.close_crashed_runs()
+
+        run.refresh_from_db()
+        assert run.state == "skipped", "there is nothing to export, which only a worker finds out"
+        assert run.started_at is not None
+
+    @pytest.mark.parametrize(
+        ("age", "trigger"),
+        [(timedelta(seconds=1), ExportRun.Trigger.OPERATOR), (timedelta(seconds=30), ExportRun.Trigger.COMMAND)],
+        ids=["queued just now", "a command's"],
+    )
+    def test_others_are_left_to_whom_they_belong(self, eager_tasks, age, trigger):
+        run = self.queued(age, trigger)
+
+        assert runs.hand_over_again() == 0
+
+        run.refresh_from_db()
+        assert run.state == "queued"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestMessagesThatComeTwice:
+    def come_again(self, run: ExportRun) -> str:
+        """Carry out the run's task in another session; return the state that it leaves."""
+
+        def work() -> None:
+            tasks.export_requested(str(run.pk))
+            connection.close()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        run.refresh_from_db()
+        return run.state
+
+    def test_the_second_does_not_close_the_run_that_the_first_carries_out(self):
+        run = request()
+
+        with claims.claimed(run):
+            assert self.come_again(run) == "running"
+
+    def test_nor_does_it_where_the_first_is_just_beginning(self):
+        run = request()
+
+        with held(str(run.pk)), held(run.feed):
+            assert self.come_again(run) == "queued"

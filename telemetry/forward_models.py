@@ -1,0 +1,63 @@
+"""The backlog of bodies that go on to ``TELEMETRY_ENDPOINT``, and what is known of the endpoint."""
+
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.db import connection, models
+from django.db.models.functions import Mod, Now
+
+#: So many bodies wait at most; a newer one takes the place of the oldest.
+MAX_FORWARDS = 10_000
+# Ids count up, so whoever has the place of a new one is as many bodies older as there are places.
+_PUT = """
+    INSERT INTO telemetry_forward (content, content_type, attempts) VALUES (%s, %s, 0)
+    ON CONFLICT (place) DO UPDATE SET id = EXCLUDED.id, content = EXCLUDED.content,
+        content_type = EXCLUDED.content_type, attempts = 0, created_at = now(), next_attempt_at = now()
+    RETURNING xmax <> 0
+"""
+
+
+class ForwardQuerySet(models.QuerySet["Forward"]):
+    """Bodies by what is to be done with them."""
+
+    def put(self, content: bytes, content_type: str) -> bool:
+        """Add a body; return whether the oldest one had to go for it."""
+        with connection.cursor() as cursor:
+            cursor.execute(_PUT, [content, content_type])
+            return bool(cursor.fetchone()[0])
+
+    def due(self, now: datetime) -> Self:
+        """Bodies that may be sent at ``now``, the one that waits longest first."""
+        return self.filter(next_attempt_at__lte=now).order_by("next_attempt_at", "id")
+
+
+class Forward(models.Model):
+    """A captured body that is still to be forwarded."""
+
+    id = models.BigAutoField(primary_key=True)
+    place = models.GeneratedField(
+        expression=Mod("id", MAX_FORWARDS), output_field=models.IntegerField(), db_persist=True, unique=True
+    )
+    content = models.BinaryField()
+    content_type = models.TextField()
+    attempts = models.IntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    next_attempt_at = models.DateTimeField(db_default=Now())
+
+    objects = ForwardQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["next_attempt_at", "id"], name="forwards_by_next_attempt")]
+
+    def __str__(self) -> str:
+        return f"body {self.pk}"
+
+
+class ForwardBreaker(models.Model):
+    """When the endpoint may be asked again: a circuit breaker, in the one row of its table."""
+
+    asked_from = models.DateTimeField(db_default=Now(), help_text="Nobody asks before; one who asks moves it.")
+    failures = models.IntegerField(default=0, help_text="Rounds that failed since one last did not.")
+
+    def __str__(self) -> str:
+        return f"asked from {self.asked_from:%H:%M:%S} on, {self.failures} failures"
