@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -26,7 +27,10 @@ from smplat.supervisor import Child, Supervisor
 _BASE_DIR = Path(__file__).resolve().parent.parent
 _HOST = "127.0.0.1"
 _READY_SECONDS = 60.0
-_THREADS = 16
+# HTTP/1 alone, since the server bounds the time for headers and between requests there; and connections for thousands
+# that only wait (docs/adr/0016-slow-clients-wait-in-front.md).
+_WEB_OPTIONS = ("--http", "1", "--http1-header-read-timeout", "10000", "--backlog", "2048", "--backpressure", "4096")
+_OPEN_FILES = 16_384
 # Beat writes its heartbeat every five seconds.
 _MAX_HEARTBEAT_AGE_SECONDS = 15.0
 
@@ -83,6 +87,7 @@ def _run(var_dir: Path) -> None:
 
     django.setup()
     _check_port(settings.PORT)
+    _allow_many_connections()
     user, password = _prepare(secrets)
     if settings.WEB_CONCURRENCY > 1:
         _share_metrics(var_dir / "metrics")
@@ -96,6 +101,14 @@ def _run(var_dir: Path) -> None:
     finally:
         print("Stopping.", flush=True)  # noqa: T201
         supervisor.stop()
+
+
+def _allow_many_connections() -> None:
+    """Let the web server open a file for each connection it may have, as far as the system permits."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _share_metrics(folder: Path) -> None:
@@ -145,11 +158,11 @@ def _told_key(secrets: Secrets) -> str:
 
 def _children(port: int, web_processes: int, var_dir: Path) -> list[Child]:
     python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "smplat", "-q"]
-    web = [python, "-m", "granian", "--interface", "wsgi", "--host", _HOST, "--port", str(port)]
-    web += ["--workers", str(web_processes), "--blocking-threads", str(_THREADS), "--no-ws", "--log-level", "error"]
+    web = [python, "-m", "granian", "--interface", "asginl", "--host", _HOST, "--port", str(port)]
+    web += ["--workers", str(web_processes), *_WEB_OPTIONS, "--no-ws", "--log-level", "error"]
     return [
         # The web server ends its own processes, if it is let.
-        Child("web", [*web, "smplat.wsgi:application"], partial(_web_answers, port), signal.SIGTERM),
+        Child("web", [*web, "smplat.asgi:application"], partial(_web_answers, port), signal.SIGTERM),
         _worker(celery, "worker", "celery"),
         # What asks servers of others, so that one that hangs holds up no export.
         _worker(celery, "optional worker", "optional", "--concurrency", "2"),
