@@ -1,7 +1,5 @@
 """Fixtures of the whole suite."""
 
-import asyncio
-
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
@@ -43,18 +41,6 @@ def own_var_dir(settings, tmp_path):
     cache.clear()
     READINESS.forget()
     PUBLISHER.forget()
-
-
-@pytest.fixture(autouse=True)
-def no_loop_of_the_browser(request):
-    """Hide the event loop that a browser of earlier tests keeps running in this thread; code here starts its own."""
-    loop = asyncio._get_running_loop()
-    if loop is None or "e2e" in request.path.parts:
-        yield
-        return
-    asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(loop)
 
 
 @pytest.fixture

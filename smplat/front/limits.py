@@ -1,7 +1,6 @@
 """How much of the desk a client may hold at once, and for how long."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -115,18 +114,3 @@ class Admission:
             raise BusyError
         self._admissions.count(self._address, 0, size)
         self._size += size
-
-
-def client_address(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted_proxies: int) -> str:
-    """The address of the client, found as REST framework finds it for throttles.
-
-    Args:
-        peer: the address that the connection comes from.
-        headers: the request's headers, with lower-case names.
-        trusted_proxies: how many proxies each add an entry to X-Forwarded-For.
-    """
-    if not trusted_proxies:
-        return peer
-    forwarded = b",".join(value for name, value in headers if name == b"x-forwarded-for")
-    entries = forwarded.decode("latin-1").split(",") if forwarded else [peer]
-    return entries[-min(trusted_proxies, len(entries))].strip()

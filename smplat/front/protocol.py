@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from smplat.front.bodies import Body, GoneError, Receive, StalledError
-from smplat.front.limits import Admission, Admissions, BusyError, Limits, TooLargeError, TooSlowError, client_address
+from smplat.front.limits import Admission, Admissions, BusyError, Limits, TooLargeError, TooSlowError
 from smplat.front.wsgi import Answer, Headers, Stream, Threads
+from smplat.lib.clients import address_of
 
 logger = logging.getLogger(__name__)
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -41,7 +42,7 @@ class Front:
         if scope["path"] == "/healthz" and body.is_complete:
             await _send_json(send, 200, {"status": "alive"})
             return
-        address = client_address(scope["client"][0], scope["headers"], self._trusted_proxies)
+        address = client_address(scope, self._trusted_proxies)
         try:
             with self._admissions.admit(address) as admission:
                 await self._answer(scope, body, admission, receive, send)
@@ -93,6 +94,12 @@ class Front:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
         except TimeoutError:
             raise StalledError from None
+
+
+def client_address(scope: dict[str, Any], trusted_proxies: int) -> str:
+    """The client's address, as failures are counted by it; several headers of proxies are one list."""
+    forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    return address_of(scope["client"][0], forwarded.decode("latin-1"), trusted_proxies)
 
 
 async def _departure(receive: Receive) -> None:

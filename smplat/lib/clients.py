@@ -1,4 +1,4 @@
-"""Whom a request comes from, as far as failures of theirs are counted."""
+"""Whom a request comes from, as far as it is counted what they do."""
 
 from ipaddress import IPv4Address, IPv6Network, ip_address
 
@@ -15,10 +15,21 @@ def address(request: HttpRequest) -> str:
     Returns:
         The address, and "" where there is none, as in a request that a test has made.
     """
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    proxies: int = settings.TRUSTED_PROXIES
-    seen = forwarded[-min(proxies, len(forwarded))] if proxies else ""
-    return _network(seen.strip()) or _network(request.META.get("REMOTE_ADDR", ""))
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return address_of(request.META.get("REMOTE_ADDR", ""), forwarded, settings.TRUSTED_PROXIES)
+
+
+def address_of(peer: str, forwarded: str, trusted_proxies: int) -> str:
+    """The same of a request that is not Django's.
+
+    Args:
+        peer: the address that the connection comes from.
+        forwarded: the value of X-Forwarded-For, "" without one.
+        trusted_proxies: how many proxies each add an entry to it.
+    """
+    entries = forwarded.split(",")
+    seen = entries[-min(trusted_proxies, len(entries))] if trusted_proxies else ""
+    return _network(seen.strip()) or _network(peer)
 
 
 def _network(text: str) -> str:

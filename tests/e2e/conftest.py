@@ -47,9 +47,13 @@ def viewer(desk) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A headless Chromium of the system; without one the test is skipped, or fails where REQUIRE_BROWSER is set."""
+    """A headless Chromium of the system; without one the test is skipped, or fails where REQUIRE_BROWSER is set.
+
+    It ends with its module, since Playwright keeps an event loop running in the thread of the tests: code of later
+    modules could start none, and Django would give it other database sessions.
+    """
     executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if executable is None:
         if os.environ.get("REQUIRE_BROWSER"):

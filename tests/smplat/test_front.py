@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from smplat.front.limits import Admissions, BusyError, Limits, client_address
-from smplat.front.protocol import Front
+from smplat.front.limits import Admissions, BusyError, Limits
+from smplat.front.protocol import Front, client_address
 from smplat.front.wsgi import Threads, environ
 
 LIMITS = Limits(1_000, stall_seconds=0.2, requests=3, requests_per_address=2)
@@ -156,7 +156,7 @@ class TestLimits:
     def test_only_trusted_proxies_say_who_the_client_is(self, forwarded, proxies, address):
         headers = [(b"x-forwarded-for", value) for value in forwarded]
 
-        assert client_address("192.0.2.9", headers, proxies) == address
+        assert client_address(scope(client=("192.0.2.9", "4711"), headers=headers), proxies) == address
 
     def test_an_address_and_all_together_have_so_many_requests_under_way(self):
         admissions = Admissions(LIMITS)
