@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,11 +113,11 @@ class EmbeddedDatabase:
         self._var_dir = var_dir
 
     def start(self) -> None:
-        """Start the server where it does not run; one that takes its time to recover is asked again later."""
+        """Start the server where it does not run; where that fails, say why, and leave it to the next time."""
         try:
             start(self._var_dir)
-        except ImproperlyConfigured:
-            return
+        except ImproperlyConfigured as error:
+            print(error, file=sys.stderr, flush=True)  # noqa: T201
 
     def has_ended(self) -> bool:
         """Whether there is no server."""
@@ -140,6 +141,8 @@ class EmbeddedDatabase:
         try:
             pid = int((self._var_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
             process = psutil.Process(pid)
-            return process if process.status() != psutil.STATUS_ZOMBIE else None
+            # Whoever else has got the number of a server that is gone must not be taken for it, and killed.
+            is_server = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+            return process if is_server else None
         except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
             return None

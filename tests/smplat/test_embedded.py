@@ -1,0 +1,22 @@
+"""The embedded database as the supervisor sees it."""
+
+import os
+
+from smplat.embedded import EmbeddedDatabase
+
+
+def test_a_process_that_got_the_number_of_a_server_that_is_gone_is_not_taken_for_it(tmp_path):
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    database = EmbeddedDatabase(tmp_path)
+
+    assert database.has_ended()
+    database.kill()
+
+
+def test_a_start_that_fails_is_said(tmp_path, capsys):
+    (tmp_path / "postgres").write_text("no folder")
+
+    EmbeddedDatabase(tmp_path).start()
+
+    assert "cannot be started" in capsys.readouterr().err
