@@ -6,7 +6,6 @@ time; its claim is a lease, so that one that dies stops nothing.
 """
 
 import logging
-import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from smplat.lib import outgoing
+from smplat.lib.backoff import pause_after
 from telemetry import metrics
 from telemetry.forward_models import Forward, ForwardBreaker
 
@@ -29,7 +29,6 @@ _TIMEOUT_SECONDS = 10.0
 # A shift ends long before a task that came later would have to wait for a thread.
 _SHIFT = timedelta(seconds=25)
 _ROUND = 8
-_MAX_PAUSE_SECONDS = 300
 
 
 class RetryableError(RuntimeError):
@@ -84,20 +83,12 @@ def _send_round(pool: ThreadPoolExecutor, breaker: ForwardBreaker, now: Callable
     bodies = list(Forward.objects.due(now())[: 1 if breaker.failures else _ROUND])
     failed = {body.pk for body, was_taken in zip(bodies, pool.map(_is_done, bodies), strict=True) if not was_taken}
     failures = breaker.failures + 1 if failed else 0
-    again_at = now() + _pause(failures)
+    again_at = now() + pause_after(failures) if failures else now()
     Forward.objects.filter(pk__in=[body.pk for body in bodies if body.pk not in failed]).delete()
     Forward.objects.filter(pk__in=failed).update(attempts=F("attempts") + 1, next_attempt_at=again_at)
     claimed = ForwardBreaker.objects.filter(pk=1, asked_from=breaker.asked_from)
     claimed.update(failures=failures, asked_from=again_at)
     return len(bodies) - len(failed), len(failed)
-
-
-def _pause(failures: int) -> timedelta:
-    """Nothing without failures; else 2, 4, 8 … seconds up to five minutes, less up to half of it."""
-    if not failures:
-        return timedelta()
-    max_seconds = min(2 ** min(failures, 16), _MAX_PAUSE_SECONDS)
-    return timedelta(seconds=random.uniform(max_seconds / 2, max_seconds))
 
 
 def _is_done(body: Forward) -> bool:

@@ -10,7 +10,6 @@ key by which Slack could tell the repetition.
 
 import hashlib
 import logging
-import random
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from django.utils import timezone
 from reporting.alerts import slack
 from reporting.models import SlackChannel, SlackMessage
 from reporting.models.messages import SlackMessageQuerySet, slack_settings
+from smplat.lib.backoff import pause_after
 from smplat.lib.queueing import queue_task
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,6 @@ _SHIFT = timedelta(seconds=25)
 _TIMEOUT_SECONDS = 45.0
 #: For as long a worker has a message to itself; one that posts is done by then.
 LEASE = timedelta(seconds=90)
-_MAX_PAUSE_SECONDS = 300
 
 
 def put(dedupe_key: str, webhook: str, text: str) -> None:
@@ -147,11 +146,8 @@ def _pace(fingerprint: str, lease: datetime, answer: slack.Answer, now: datetime
 
 
 def _wait_after(answer: slack.Answer, failures: int) -> timedelta:
-    """What Slack asks for; else 2, 4, 8 … seconds up to five minutes, less up to half of it, so that workers spread."""
-    if answer.retry_after is not None:
-        return max(answer.retry_after, PACE)
-    max_bytes = min(2 ** min(failures, 16), _MAX_PAUSE_SECONDS)
-    return timedelta(seconds=random.uniform(max_bytes / 2, max_bytes))
+    """What Slack asks for, else a pause that grows."""
+    return pause_after(failures) if answer.retry_after is None else max(answer.retry_after, PACE)
 
 
 def _give_up_old(messages: SlackMessageQuerySet, problem: str, now: datetime) -> None:
