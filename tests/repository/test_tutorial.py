@@ -112,6 +112,8 @@ def followed(tmp_path_factory, database):
         target.write_bytes(path.read_bytes())
     environment = {**os.environ, "DATABASE_URL": database, "VAR_DIR": str(tree / "var"), "PYTHONPATH": str(tree)}
     environment["DJANGO_SETTINGS_MODULE"] = "smplat.settings"
+    # pytest closes its folder to other users as it starts; the databases of tests beside this one must stay reachable.
+    environment["PYTEST_DEBUG_TEMPROOT"] = str(tmp_path_factory.mktemp("suite"))
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "ignore", *arguments]

@@ -190,18 +190,9 @@ class TestFile:
 
 @pytest.mark.django_db
 class TestStream:
-    def test_20_000_rows_take_little_memory_whatever_their_size(self):
-        fill(20_000, note_repeats=64)
-        tracemalloc.start()
-        size = sum(len(block) for block in csv_file(Arrivals(FEED), None, None, with_bom=False))
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-
-        assert size > 40 * MEBIBYTE
-        assert peak < 14 * MEBIBYTE
-
-    def test_few_rows_of_a_mebibyte_take_little_memory(self):
-        fill(40, note_repeats=32_768)
+    @pytest.mark.parametrize(("rows", "note_repeats"), [(20_000, 64), (40, 32_768)])
+    def test_many_rows_and_large_ones_take_little_memory(self, rows, note_repeats):
+        fill(rows, note_repeats)
         tracemalloc.start()
         size = sum(len(block) for block in csv_file(Arrivals(FEED), None, None, with_bom=False))
         peak = tracemalloc.get_traced_memory()[1]

@@ -13,6 +13,7 @@ from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.lake.writer import ObjectWriter
 from reporting.warehouse import objects
+from tests.factories import follow_up
 
 
 def quick_order_row(**changes: Any) -> dict[str, Any]:
@@ -38,16 +39,7 @@ def followup_row(**changes: Any) -> dict[str, Any]:
     """A row of a follow-ups object on the stage, in warehouse shape."""
     return {
         "follow_up_id": str(uuid.uuid4()),
-        "provider_id": "provider-viralhub",
-        "provider_name": "ViralHub",
-        "action": "pause",
-        "notes": None,
-        "platform_context_id": None,
-        "platform_context_label": None,
-        "platform_context_handle": None,
-        "platform_context_type": None,
-        "conversion_cursor": None,
-        "conversion_href": None,
+        **follow_up(provider_name="ViralHub"),
         "created_at": "2026-11-08T08:04:48.397123Z",
         **changes,
     }
