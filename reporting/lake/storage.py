@@ -153,7 +153,7 @@ def exists(uri: str) -> bool:
     """Whether something lies at ``uri``, which is read for that, and should be small.
 
     Raises:
-        LakeError: it cannot be told.
+        LakeError: it cannot be found out.
     """
     try:
         b"".join(read(uri))
