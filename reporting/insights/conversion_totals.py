@@ -52,7 +52,7 @@ def counted(after: sql.Composable, until: sql.Composable) -> sql.Composed:
         known AS MATERIALIZED (
             SELECT DISTINCT seen.slug, seen.variant_key, seen.order_id, seen.journey_id
             FROM (SELECT DISTINCT order_id FROM fresh) AS orders CROSS JOIN LATERAL (
-                SELECT * FROM {segments} AS earlier WHERE earlier.order_id = orders.order_id OFFSET 0
+                SELECT * FROM {segments} AS earlier WHERE earlier.order_id = orders.order_id LIMIT ALL
             ) AS seen WHERE seen.position <= {after}
         ),
         orders_of AS ({slug_orders} UNION ALL {variant_orders}),

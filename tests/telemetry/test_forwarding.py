@@ -199,6 +199,16 @@ def test_the_schedule_sends_every_five_seconds_where_an_endpoint_is_set():
     assert (entry["task"], entry["schedule"]) == ("telemetry.deliver_forwards", 5.0)
 
 
+def test_the_schedule_sends_nothing_without_an_endpoint(settings):
+    settings.TELEMETRY_ENDPOINT = ""
+    other = Celery("other", set_as_current=False)
+    other.conf.beat_schedule = {}
+
+    smplat.celery._schedule_what_is_set(other)
+
+    assert "forward telemetry" not in other.conf.beat_schedule
+
+
 def test_what_others_may_delay_shares_no_worker_with_exports():
     app.loader.import_default_modules()
     queues = {name: app.amqp.router.route({}, name)["queue"].name for name in app.tasks}

@@ -1,6 +1,5 @@
 """The onboarding page: filters, pages, counts, and the journey of an order."""
 
-import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -169,7 +168,7 @@ class TestPages:
         pages = [query["sql"] for query in queries if 'FROM "reporting_pricingexperimentsegment"' in query["sql"]]
         assert len(shown(answer)) == 10
         assert pages
-        assert [sql for sql in pages if re.search("OFFSET [1-9]", sql)] == []
+        assert [sql for sql in pages if "OFFSET" in sql] == []
 
     def test_it_takes_the_same_few_queries_however_much_there_is(self, operator):
         def count(**query: str) -> int:
