@@ -1,7 +1,6 @@
 """The throttle of the public capture routes."""
 
 import logging
-import time
 
 from django.conf import settings
 from django.core.cache import cache
@@ -10,15 +9,15 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
-_WINDOW_SECONDS = 60
+from smplat.lib import minutes
+
 logger = logging.getLogger(__name__)
 
 
 class CaptureThrottle(SimpleRateThrottle):
     """Lets a client address post ``TELEMETRY_THROTTLE`` requests in each minute of the clock.
 
-    A counter per minute costs the same however high the limit is, and is raised atomically. Where the shared counters
-    cannot be reached, events are worth more than the limit: the request passes.
+    Where the shared counters cannot be reached, events are worth more than the limit: the request passes.
     """
 
     rate = "1/min"
@@ -27,14 +26,12 @@ class CaptureThrottle(SimpleRateThrottle):
         """Count the request and return whether it is within the limit."""
         if settings.TELEMETRY_THROTTLE == 0:
             return True
-        key = f"capture:{self.get_ident(request)}:{int(time.time() // _WINDOW_SECONDS)}"
         try:
-            cache.add(key, 0, timeout=2 * _WINDOW_SECONDS)
-            return int(cache.incr(key)) <= settings.TELEMETRY_THROTTLE
+            return minutes.count(cache, f"capture:{self.get_ident(request)}") <= settings.TELEMETRY_THROTTLE
         except (RedisError, ValueError) as error:
             logger.warning("Capture is not throttled, the counters cannot be reached: %s", type(error).__name__)
             return True
 
     def wait(self) -> float:
         """Seconds until the next window begins; they become the answer's Retry-After."""
-        return _WINDOW_SECONDS - time.time() % _WINDOW_SECONDS
+        return minutes.seconds_left()

@@ -1,17 +1,17 @@
 """How many wrong API keys an address may try."""
 
 import logging
-import time
 from contextlib import suppress
 
 from django.core.cache import cache
 from django.http import HttpRequest
 from redis.exceptions import RedisError
 
+from smplat.lib import minutes
 from smplat.lib.clients import address
 
+#: In a minute of the clock.
 MAX_WRONG_KEYS = 60
-_WINDOW_SECONDS = 60
 logger = logging.getLogger(__name__)
 
 
@@ -21,21 +21,20 @@ def seconds_to_wait(request: HttpRequest) -> float | None:
     Where the shared counters cannot be reached, holders of a key are worth more than the limit: they pass.
     """
     try:
-        is_over = cache.get(_counter(request), 0) >= MAX_WRONG_KEYS
+        is_over = cache.get(minutes.key(_name(request)), 0) >= MAX_WRONG_KEYS
     except RedisError as error:
         logger.warning("Wrong API keys are not limited, the counters cannot be reached: %s", type(error).__name__)
         return None
-    return _WINDOW_SECONDS - time.time() % _WINDOW_SECONDS if is_over else None
+    return minutes.seconds_left() if is_over else None
 
 
 def count(request: HttpRequest) -> None:
     """Count a wrong key of the request's address, in this minute of the clock."""
     # ValueError: the counter has just expired.
     with suppress(RedisError, ValueError):
-        cache.add(_counter(request), 0, timeout=2 * _WINDOW_SECONDS)
-        if cache.incr(_counter(request)) == MAX_WRONG_KEYS:
+        if minutes.count(cache, _name(request)) == MAX_WRONG_KEYS:
             logger.warning("%s has tried %d wrong API keys and is refused for now", address(request), MAX_WRONG_KEYS)
 
 
-def _counter(request: HttpRequest) -> str:
-    return f"wrong-keys:{address(request)}:{int(time.time() // _WINDOW_SECONDS)}"
+def _name(request: HttpRequest) -> str:
+    return f"wrong-keys:{address(request)}"

@@ -33,7 +33,7 @@ class TestWrongKeys:
     @pytest.fixture(autouse=True)
     def still_clock(self, monkeypatch):
         """A clock that stands in the middle of a minute."""
-        monkeypatch.setattr("smplat.lib.wrong_keys.time.time", lambda: 1_800_000_030.0)
+        monkeypatch.setattr("smplat.lib.minutes.time.time", lambda: 1_800_000_030.0)
 
     def ask(self, key, address, **headers):
         return APIClient().get(self.URL, REMOTE_ADDR=address, headers={"X-API-Key": key, **headers})
@@ -52,7 +52,7 @@ class TestWrongKeys:
     def test_the_next_minute_is_a_new_one(self, db, monkeypatch):
         for _ in range(60):
             self.ask("wrong", "192.0.2.1")
-        monkeypatch.setattr("smplat.lib.wrong_keys.time.time", lambda: 1_800_000_060.0)
+        monkeypatch.setattr("smplat.lib.minutes.time.time", lambda: 1_800_000_060.0)
 
         assert self.ask(API_KEY, "192.0.2.1").status_code == 200
 
