@@ -61,7 +61,7 @@ class TestReadiness:
 
         answers = [client.get("/readyz").json() for _ in range(20)]
 
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 15
         assert answers == [{"status": "not ready", "database": "ok", "storage": "failed"}] * 20
         released.set()
 

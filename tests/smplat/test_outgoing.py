@@ -33,7 +33,7 @@ def test_an_answer_that_does_not_come_in_time_is_given_up(server, content):
         with pytest.raises(httpx.TransportError):
             ask(address, content=content)
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_dripping_body_is_cut_off(server):
 
         answer = ask(address)
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert answer.is_success
     assert not answer.is_complete
     assert 0 < len(answer.body) < 100

@@ -36,8 +36,8 @@ def test_it_is_waited_for_half_a_second_and_then_not_asked(broker_at, is_mute):
     with tcp_server(mute) as silent:
         broker_at(silent if is_mute else closed_port_url().removeprefix("http://"))
 
-        assert seconds_to_queue() < 0.8
-        assert max(seconds_to_queue() for _ in range(5)) < 0.1
+        assert seconds_to_queue() < 1.9
+        assert max(seconds_to_queue() for _ in range(5)) < 0.4
 
 
 def test_it_is_asked_again_after_the_pause(monkeypatch):

@@ -154,7 +154,7 @@ class TestByUrl:
 
 class TestTime:
     def test_slow_ones_cost_one_timeout_together(self, settings, monkeypatch):
-        monkeypatch.setattr(published, "TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr(published, "TIMEOUT_SECONDS", 1)
         with fake_server() as server:
             server.gate.clear()
             settings.STATUS_URLS = dict.fromkeys(settings.STATUS_URLS, server.url)
@@ -162,7 +162,7 @@ class TestTime:
 
             found = published.statuses()
 
-            assert time.monotonic() - start < 1
+            assert time.monotonic() - start < 2.5
             assert [bool(item.problem) for item in found.values()] == [True] * 3
             server.gate.set()
 
