@@ -20,7 +20,6 @@ from django.core.exceptions import ImproperlyConfigured
 from kombu.exceptions import OperationalError
 
 from smplat import embedded, secrets_file
-from smplat.beat import BEAT_HEARTBEAT
 from smplat.secrets_file import Secrets
 from smplat.supervisor import Child, Supervisor
 
@@ -197,6 +196,8 @@ def _worker_answers(node: str) -> bool:
 
 
 def _beat_answers(var_dir: Path) -> bool:
+    from smplat.beat import BEAT_HEARTBEAT
+
     try:
         return time.time() - (var_dir / BEAT_HEARTBEAT).stat().st_mtime < _MAX_HEARTBEAT_AGE_SECONDS
     except OSError:

@@ -12,6 +12,7 @@ from psycopg import sql
 from reporting.feeds import FEEDS, Feed, schedule
 from reporting.feeds.fence import Writer, long_writers
 from reporting.feeds.shapes import model_of
+from reporting.insights import beats
 from reporting.models import Checkpoint, ExportRun
 
 #: A feed is late when its newest success is older than this many intervals of its schedule.
@@ -87,11 +88,13 @@ class Health:
         tone: ``good``, ``warn`` or ``bad``.
         headline: the state in a few words.
         troubles: the cards that need a look, each with a sentence.
+        notice: what is wrong with the desk as a whole, if anything is.
     """
 
     tone: str
     headline: str
     troubles: list[tuple[Card, str, datetime | None]]
+    notice: str = ""
 
 
 def is_late(feed: Feed, succeeded_at: datetime, now: datetime) -> bool:
@@ -102,6 +105,8 @@ def is_late(feed: Feed, succeeded_at: datetime, now: datetime) -> bool:
 def health(cards: Iterable[Card]) -> Health:
     cards = list(cards)
     troubles = [trouble for card in cards for trouble in _troubles(card)]
+    if notice := beats.problem():
+        return Health("bad", "More than one desk runs on this database.", troubles, notice)
     if any(card.has_failed or card.is_stuck for card in cards):
         return Health("bad", "An export needs you.", troubles)
     if any(card.is_late for card in cards):

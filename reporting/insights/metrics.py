@@ -8,7 +8,7 @@ from django.utils import timezone
 from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from reporting.models import Checkpoint, ExportRun
+from reporting.models import Beat, Checkpoint, ExportRun
 
 
 class ExportCollector(Collector):
@@ -25,6 +25,10 @@ class ExportCollector(Collector):
         now = timezone.now()
         ages = [(point.feed, (now - point.cursor).total_seconds()) for point in Checkpoint.objects.all()]
         yield _gauge("newest_row_age_seconds", "Age of the newest exported row.", ages)
+        together = list(Beat.objects.together())
+        yield GaugeMetricFamily("smplat_schedulers", "Schedulers on the database; one is right.", len(together))
+        lakes = len({beat.lake for beat in together})
+        yield GaugeMetricFamily("smplat_lakes", "Lakes that they write to; one is right.", lakes)
 
     def describe(self) -> list[Metric]:
         """Name nothing in advance, so that registering asks no database."""

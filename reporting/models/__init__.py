@@ -5,6 +5,7 @@ from pkgutil import iter_modules
 
 from reporting.models.audit import AuditEntry
 from reporting.models.automation import AutomationRun
+from reporting.models.beats import Beat
 from reporting.models.checkpoints import Checkpoint, CheckpointMove
 from reporting.models.conversions import ConversionFold, ConversionTotal
 from reporting.models.destinations import WebhookDestination
@@ -18,6 +19,7 @@ from reporting.models.runs import ExportRun, RunLogLine
 __all__ = [
     "AuditEntry",
     "AutomationRun",
+    "Beat",
     "Checkpoint",
     "CheckpointMove",
     "ConversionFold",

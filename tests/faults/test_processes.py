@@ -1,13 +1,18 @@
 """A desk whose processes are killed or stopped: it comes back by itself, with all that it has acknowledged."""
 
+import secrets
 import signal
-from contextlib import suppress
+import subprocess
+import sys
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from smplat import embedded
+from tests import ROOT
 from tests.e2e.desk import Desk, wait_for
 from tests.factories import quick_order_event
 
@@ -81,6 +86,29 @@ def test_programs_that_do_not_answer_are_replaced(desk):
     heartbeat = Path(desk.var_dir, "beat.heartbeat")
     before = heartbeat.stat().st_mtime
     wait_for(lambda: heartbeat.stat().st_mtime > before, 30)
+
+
+def test_a_second_scheduler_on_the_database_is_noticed_and_said(desk, tmp_path):
+    def schedulers() -> str:
+        figures = httpx.get(f"{desk.url}/metrics", timeout=10).text.splitlines()
+        return " ".join(line for line in figures if line.startswith(("smplat_schedulers ", "smplat_lakes ")))
+
+    wait_for(lambda: schedulers() == "smplat_schedulers 1.0 smplat_lakes 1.0", 30)
+    other = {"VAR_DIR": str(tmp_path), "DATABASE_URL": embedded.url(desk.var_dir), "SECRET_KEY": secrets.token_hex(32)}
+    command = [sys.executable, "-m", "celery", "-A", "smplat", "beat", "--pidfile=", "--loglevel", "WARNING"]
+    said = tmp_path / "said.txt"
+    with (
+        said.open("w") as log,
+        subprocess.Popen(command, env=desk.environment | other, cwd=ROOT, stdout=log, stderr=log) as second,
+    ):
+        try:
+            wait_for(lambda: schedulers() == "smplat_schedulers 2.0 smplat_lakes 2.0", 30)
+            wait_for(lambda: "2 schedulers run on this database" in said.read_text(), 30)
+        finally:
+            second.terminate()
+
+    with closing(desk.operator()) as operator:
+        assert "More than one desk runs on this database." in operator.get("/admin/reports").text
 
 
 def test_nothing_outlives_a_launcher_that_is_killed(desk):

@@ -1,0 +1,41 @@
+"""Whether one scheduler alone runs on this database, and writes to one lake."""
+
+import os
+import socket
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from reporting.models import Beat
+
+_KEPT_FOR = timedelta(days=1)
+
+
+def this_process() -> Beat:
+    """The scheduler that this process is."""
+    host = socket.gethostname()
+    lake = settings.LAKE_URI
+    return Beat(host=host, process=os.getpid(), lake=f"{lake} on {host}" if lake.startswith("file:") else lake)
+
+
+def sign(beat: Beat) -> str:
+    """Note that ``beat`` runs, forget those that ended long ago, and return the problem, if there is one."""
+    Beat.objects.sign(beat)
+    Beat.objects.filter(seen_at__lt=Now() - _KEPT_FOR).delete()
+    return problem()
+
+
+def problem() -> str:
+    """What is wrong with the schedulers, in sentences; empty where nothing is."""
+    together = list(Beat.objects.together())
+    if len(together) < 2:
+        return ""
+    names = " and ".join(str(beat) for beat in together)
+    lakes = sorted({beat.lake for beat in together})
+    sentence = (
+        f"{len(together)} schedulers run on this database: {names}. Every job is started by each; stop all but one."
+    )
+    if len(lakes) > 1:
+        sentence += f" They write to {len(lakes)} lakes, and no lake holds all rows: {', '.join(lakes)}."
+    return sentence
