@@ -58,10 +58,10 @@ def check_parity() -> None:
 
 
 @shared_task(name="reporting.repair_warehouse")
-def repair_warehouse(feed_key: str) -> None:
-    """Put the rows of a feed that the warehouse lacks on the stage, and load it."""
-    parity.repair_on_request(FEEDS[feed_key])
-    load_warehouse.delay()
+def repair_warehouse() -> None:
+    """Put the rows that the warehouse lacks on the stage, where operators have asked for it, and load it."""
+    if parity.repair_on_request():
+        load_warehouse.delay()
 
 
 @shared_task(name="reporting.fold_conversions")

@@ -56,6 +56,8 @@ def _schedule_what_is_set(sender: Celery, **_: object) -> None:
     if settings.WAREHOUSE_URL:
         load = _job("reporting.load_warehouse", crontab(minute=25), _HOURLY_EXPIRES)
         sender.conf.beat_schedule["load warehouse"] = load
+        # Operators' requests are queued at once; this finds those that no broker took.
+        sender.conf.beat_schedule["repair warehouse"] = _job("reporting.repair_warehouse", 60.0)
 
 
 @app.on_after_configure.connect

@@ -13,7 +13,7 @@ from reporting.models.followups import GuardrailFollowUp, IdempotencyKey, Provid
 from reporting.models.journeys import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
 from reporting.models.ledger import ExpiredDay, RowTotal
 from reporting.models.messages import SlackChannel, SlackMessage
-from reporting.models.parity import ParityCheck
+from reporting.models.parity import ParityCheck, RepairRequest
 from reporting.models.runs import ExportRun, RunLogLine
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "ParityCheck",
     "PricingExperimentSegment",
     "ProviderGuardrailStatus",
+    "RepairRequest",
     "RowTotal",
     "RunLogLine",
     "SlackChannel",

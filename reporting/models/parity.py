@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from django.db import models
+from django.db import connection, models
+from django.db.models.functions import Now
 
 
 class ParityCheck(models.Model):
@@ -30,3 +31,25 @@ class ParityCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.target} {self.at:%Y-%m-%d %H:%M}: {self.state}"
+
+
+class RepairRequestQuerySet(models.QuerySet["RepairRequest"]):
+    """Repairs that operators have asked for."""
+
+    def take(self) -> list[str]:
+        """The keys of the feeds that are to be repaired; whoever takes them is the only one."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {self.model._meta.db_table} RETURNING feed")  # noqa: S608 - a name of ours
+            return sorted(row[0] for row in cursor)
+
+
+class RepairRequest(models.Model):
+    """A feed whose missing and changed rows are to be put on the stage."""
+
+    feed = models.TextField(primary_key=True)
+    requested_at = models.DateTimeField(db_default=Now())
+
+    objects = RepairRequestQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.feed

@@ -8,13 +8,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from reporting.feeds import FEEDS
-from reporting.models import AuditEntry, ParityCheck
+from reporting.models import AuditEntry, ParityCheck, RepairRequest
 from reporting.pages.frame import START, feed_of, operator_page, user_of
 from smplat.lib.queueing import queue_task
 
@@ -57,9 +58,12 @@ def repair(request: HttpRequest, feed_key: str) -> HttpResponse:
     feed = feed_of(feed_key)
     if not settings.WAREHOUSE_URL:
         raise Http404("WAREHOUSE_URL is not set")
-    AuditEntry.objects.log(user_of(request), AuditEntry.Action.REPAIR_WAREHOUSE, feed.key)
-    if not queue_task("reporting.repair_warehouse", feed.key):
-        messages.error(request, "The repair could not be queued: the broker cannot be reached. See /readyz.")
+    with transaction.atomic():
+        RepairRequest.objects.get_or_create(feed=feed.key)
+        AuditEntry.objects.log(user_of(request), AuditEntry.Action.REPAIR_WAREHOUSE, feed.key)
+    if not queue_task("reporting.repair_warehouse"):
+        text = f"{feed.label}: the repair waits for the broker, which cannot be reached. It starts by itself."
+        messages.warning(request, text)
     else:
         text = f"{feed.label}: the repair is queued. The load and the next check follow it, and show here."
         messages.success(request, text)

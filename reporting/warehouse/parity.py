@@ -21,7 +21,7 @@ from reporting.accounting import ledger
 from reporting.accounting.ledger import Entry
 from reporting.feeds import FEEDS, Feed
 from reporting.feeds.checksums import json_columns
-from reporting.models import ParityCheck
+from reporting.models import ParityCheck, RepairRequest
 from reporting.warehouse.comparison import MAX_IDS, Comparison, Difference, Keys
 from reporting.warehouse.repair import repair
 from reporting.warehouse.schema import HISTORY, REFUSED, ddl
@@ -187,12 +187,21 @@ def keep(url: str, at: datetime, report: Report) -> ParityCheck:
     )
 
 
-def repair_on_request(feed: Feed) -> None:
-    """Put the missing and changed rows of a feed's recent days on the stage; a problem is logged."""
-    try:
-        check(settings.WAREHOUSE_URL, [feed], recent(), logger.info, is_repair=True)
-    except (TargetError, OSError) as error:
-        logger.error("The repair of %s failed: %s", feed.key, error)  # noqa: TRY400 - the text says it all
+def repair_on_request() -> bool:
+    """Put the missing and changed rows of recent days on the stage, of the feeds that operators have asked for.
+
+    A problem is logged.
+
+    Returns:
+        Whether anybody had asked.
+    """
+    feeds = [FEEDS[key] for key in RepairRequest.objects.take() if key in FEEDS]
+    for feed in feeds:
+        try:
+            check(settings.WAREHOUSE_URL, [feed], recent(), logger.info, is_repair=True)
+        except (TargetError, OSError) as error:
+            logger.error("The repair of %s failed: %s", feed.key, error)  # noqa: TRY400 - the text says it all
+    return bool(feeds)
 
 
 def _known_days(url: str) -> dict[str, dict[str, Figures]]:

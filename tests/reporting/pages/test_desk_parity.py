@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from reporting.models import AuditEntry, ParityCheck
+from reporting.models import AuditEntry, ParityCheck, RepairRequest
 from reporting.pages import parity as page
 from reporting.tasks import check_parity, repair_warehouse
 from tests.database import capture, export
@@ -159,7 +159,23 @@ class TestPermissions:
 
         answer = operator.post(REPAIR, follow=True)
 
-        assert "the broker cannot be reached" in answer.content.decode()
+        assert "the repair waits for the broker" in answer.content.decode()
+        assert RepairRequest.objects.get().feed == "quick_order"
+
+    def test_the_next_tick_picks_up_what_the_broker_did_not_take(self, operator, warehouse, eager_tasks, monkeypatch):
+        exported(3)
+        loaded()
+        with opened(warehouse) as target:
+            target.execute("DELETE FROM analytics.quick_order_events")
+        check_parity()
+        with monkeypatch.context() as patch:
+            patch.setattr("reporting.pages.parity.queue_task", lambda *_: False)
+            operator.post(REPAIR)
+
+        repair_warehouse()
+
+        assert ParityCheck.objects.order_by("-at")[0].state == "equal"
+        assert not RepairRequest.objects.exists()
 
 
 def test_the_section_costs_the_same_statements_whatever_there_is(rf, warehouse):
