@@ -8,23 +8,36 @@ from django.db.models.functions import Mod, Now
 
 #: So many bodies wait at most; a newer one takes the place of the oldest.
 MAX_FORWARDS = 10_000
+#: So many bytes of bodies wait at most, give or take what comes between two looks.
+MAX_FORWARD_BYTES = 256 * 1_048_576
+_LOOK_EVERY = 100
 # Ids count up, so whoever has the place of a new one is as many bodies older as there are places.
 _PUT = """
     INSERT INTO telemetry_forward (content, content_type, attempts) VALUES (%s, %s, 0)
     ON CONFLICT (place) DO UPDATE SET id = EXCLUDED.id, content = EXCLUDED.content,
         content_type = EXCLUDED.content_type, attempts = 0, created_at = now(), next_attempt_at = now()
-    RETURNING xmax <> 0
+    RETURNING id, xmax <> 0
+"""
+_DROP_OLDEST = """
+    DELETE FROM telemetry_forward WHERE id IN (
+        SELECT id FROM (SELECT id, sum(octet_length(content)) OVER (ORDER BY id DESC) AS bytes FROM telemetry_forward)
+        AS forwards WHERE bytes > %s
+    )
 """
 
 
 class ForwardQuerySet(models.QuerySet["Forward"]):
     """Bodies by what is to be done with them."""
 
-    def put(self, content: bytes, content_type: str) -> bool:
-        """Add a body; return whether the oldest one had to go for it."""
+    def put(self, content: bytes, content_type: str) -> int:
+        """Add a body; return how many of the oldest had to go for it."""
         with connection.cursor() as cursor:
             cursor.execute(_PUT, [content, content_type])
-            return bool(cursor.fetchone()[0])
+            number, has_replaced = cursor.fetchone()
+            if number % _LOOK_EVERY:
+                return int(has_replaced)
+            cursor.execute(_DROP_OLDEST, [MAX_FORWARD_BYTES])
+            return int(has_replaced) + int(cursor.rowcount)
 
     def due(self, now: datetime) -> Self:
         """Bodies that may be sent at ``now``, the one that waits longest first."""

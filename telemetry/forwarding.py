@@ -41,12 +41,11 @@ def queue(content: bytes, content_type: str) -> None:
         return
     try:
         with transaction.atomic():
-            has_dropped = Forward.objects.put(content, content_type)
+            dropped = Forward.objects.put(content, content_type)
     except DatabaseError as error:
         logger.warning("A telemetry body is not forwarded (%s)", type(error).__name__)
         return
-    if has_dropped:
-        metrics.FORWARDS_DROPPED.inc()
+    metrics.FORWARDS_DROPPED.inc(dropped)
 
 
 def deliver(now: Callable[[], datetime] = timezone.now) -> int:

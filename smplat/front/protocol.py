@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from prometheus_client import Counter
+
 from smplat.front.bodies import Body, GoneError, Receive, StalledError
 from smplat.front.limits import Admission, Admissions, BusyError, Limits, TooLargeError, TooSlowError
 from smplat.front.wsgi import Answer, Headers, Stream, Threads
@@ -21,6 +23,7 @@ _HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
 ]
 _RETRY_SECONDS = b"5"
+_REFUSED = Counter("smplat_front_refused", "Requests that no thread was taken for, by status.", ["status"])
 
 
 class Front:
@@ -110,6 +113,7 @@ async def _departure(receive: Receive) -> None:
 
 async def _refuse(send: Send, body: Body, status: int, detail: str) -> None:
     """Answer with an error; the connection ends where the client has more to send."""
+    _REFUSED.labels(str(status)).inc()
     await body.drain()
     headers = [] if body.is_complete else [(b"connection", b"close")]
     if status == 503:

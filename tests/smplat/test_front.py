@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from smplat.front.limits import Admissions, BusyError, Limits
 from smplat.front.protocol import Front, client_address
@@ -168,6 +169,26 @@ class TestLimits:
 
         with admissions.admit("a") as first, admissions.admit("a") as second:
             assert first is not second
+
+    @pytest.mark.django_db
+    def test_a_refusal_is_counted(self):
+        async def refused() -> None:
+            sent: list[dict[str, Any]] = []
+
+            async def send(message: dict[str, Any]) -> None:
+                sent.append(message)
+
+            front = Front(Threads(lambda *_: [], 1), Limits(1_000, requests=0), 0)
+            await front(scope(), Reader(0, goes=True).receive, send)
+            assert sent[0]["status"] == 503
+
+        def count() -> float:
+            return REGISTRY.get_sample_value("smplat_front_refused_total", {"status": "503"}) or 0.0
+
+        before = count()
+        asyncio.run(refused())
+
+        assert count() == before + 1
 
     def test_bodies_share_a_bounded_memory(self):
         admissions = Admissions(Limits(100, held_bytes=300, held_bytes_per_address=200))

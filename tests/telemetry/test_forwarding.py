@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 import smplat.celery
 from smplat.celery import app
-from telemetry import forwarding
+from telemetry import forward_models, forwarding
 from telemetry.forward_models import MAX_FORWARDS, Forward, ForwardBreaker
 from tests.factories import quick_order_event
 from tests.fakes import Clock, Reply, dripping, fake_server, tcp_server
@@ -84,6 +84,24 @@ def test_capture_pays_one_insert_for_it(stranger):
 
     about_it = [query["sql"] for query in queries if "telemetry_forward" in query["sql"]]
     assert len(about_it) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("endpoint")
+def test_of_too_many_bytes_the_oldest_are_dropped_and_counted(monkeypatch):
+    monkeypatch.setattr(forward_models, "MAX_FORWARD_BYTES", 2_500)
+    before = REGISTRY.get_sample_value("smplat_forward_dropped_total") or 0.0
+    forwarding.queue(b"0" * 1_000, "text/plain")
+    first = Forward.objects.get().pk
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('telemetry_forward_id_seq', %s)", [first - first % 100 + 196])
+
+    for letter in (b"1", b"2", b"3", b"4"):
+        forwarding.queue(letter * 1_000, "text/plain")
+
+    kept = Forward.objects.order_by("id").values_list("content", flat=True)
+    assert [bytes(content)[:1] for content in kept] == [b"3", b"4"]
+    assert REGISTRY.get_sample_value("smplat_forward_dropped_total") == before + 3
 
 
 @pytest.mark.django_db
