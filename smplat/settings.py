@@ -225,6 +225,14 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "corsheaders",
     "axes",
+    # The tables of a second factor and of single sign-on are there whether they are used or not, so that turning them
+    # off leaves no row behind that Django does not know of.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "smplat.signin",
     "telemetry",
     "reporting",
 ]
@@ -241,6 +249,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "smplat.signin.second_factor.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "smplat.urls"
@@ -255,6 +265,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "smplat.signin.views.theme",
             ]
         },
     }
@@ -270,6 +281,17 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+LOGIN_URL, LOGIN_REDIRECT_URL = "/admin/login/", "/admin/reports"
+SECOND_FACTOR = _env.choice("SECOND_FACTOR", ("OFF", "OPTIONAL", "REQUIRED"), "OFF")
+ACCOUNT_ADAPTER = "smplat.signin.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_ADAPTER = "smplat.signin.adapters.SecondFactorAdapter"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "authenticate": "smplat.signin.second_factor.CodeForm",
+    "activate_totp": "smplat.signin.second_factor.SetUpForm",
+}
+MFA_TOTP_ISSUER = f"SMPLAT {_public.hostname}"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -341,6 +363,9 @@ UNFOLD = {
     "SITE_URL": "/admin/reports",
     "SITE_SYMBOL": "water",
     "LOGIN": {"form": "smplat.signin.answers.SignInForm"},
+    "ACCOUNT": {
+        "navigation": [{"title": "Second factor", "link": "/admin/account/second-factor/"}] * (SECOND_FACTOR != "OFF")
+    },
     "SITE_FAVICONS": [
         {"rel": "icon", "sizes": "any", "type": "image/svg+xml", "href": "/static/reporting/favicon.svg"}
     ],

@@ -94,6 +94,14 @@ def count(account: str, address: str | None, now: datetime) -> LockOut | None:
     return longest if longest.wait else None
 
 
+def take_back(account: str, address: str | None) -> None:
+    """Uncount an attempt whose password was right, where it is not over yet: what follows is counted by itself."""
+    with one_at_a_time():
+        attempts = AccessAttempt.objects.filter(username=account, ip_address=address)
+        attempts.update(failures_since_start=F("failures_since_start") - 1)
+        attempts.filter(failures_since_start=0).delete()
+
+
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
     """A transaction that overlaps no other one that counts attempts, across all processes.

@@ -56,6 +56,7 @@ def start(tmp_path: Path, *command: str, **changes: str) -> subprocess.Completed
         ("TELEMETRY_MAX_BODY_BYTES", "1e6", "a whole number"),
         ("TELEMETRY_RETENTION_DAYS", "0", "from 1 to"),
         ("WEB_CONCURRENCY", "2", "needs REDIS_URL"),
+        ("SECOND_FACTOR", "maybe", "not one of OFF, OPTIONAL, REQUIRED"),
         ("LOG_LEVEL", "LOUD", "not one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )
@@ -107,6 +108,21 @@ def test_a_good_value_is_taken(tmp_path, changes, name, value):
     result = start(tmp_path, "-c", READ.format(name=name), **changes)
 
     assert result.stdout.strip() == value, result.stderr
+
+
+PATHS = (
+    "import django; django.setup(); from smplat.urls import urlpatterns; print([str(p.pattern) for p in urlpatterns])"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_there"), [({}, False), ({"SECOND_FACTOR": "off"}, False), ({"SECOND_FACTOR": "optional"}, True)]
+)
+def test_a_second_factor_has_urls_where_it_is_on(tmp_path, changes, is_there):
+    result = start(tmp_path, "-c", PATHS, DJANGO_SETTINGS_MODULE="smplat.settings", **changes)
+
+    assert result.returncode == 0, result.stderr
+    assert ("admin/account/second-factor/" in result.stdout, "admin/login/" in result.stdout) == (is_there, is_there)
 
 
 def test_an_export_goes_to_its_own_bucket_where_one_is_set(tmp_path):
