@@ -283,8 +283,17 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 LOGIN_URL, LOGIN_REDIRECT_URL = "/admin/login/", "/admin/reports"
 SECOND_FACTOR = _env.choice("SECOND_FACTOR", ("OFF", "OPTIONAL", "REQUIRED"), "OFF")
+OIDC_ISSUER_URL = _env.url("OIDC_ISSUER_URL").rstrip("/")
+OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = _env.string("OIDC_CLIENT_ID"), _env.string("OIDC_CLIENT_SECRET")
+_oidc = {"OIDC_ISSUER_URL": OIDC_ISSUER_URL, "OIDC_CLIENT_ID": OIDC_CLIENT_ID, "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET}
+for _name in [name for name, value in _oidc.items() if any(_oidc.values()) and not value]:
+    _env.refuse(_name, "is not set, but other settings of OIDC_… are; set all three or none")
+_issuer = urlsplit(OIDC_ISSUER_URL)
+if OIDC_ISSUER_URL and _issuer.scheme != "https" and _issuer.hostname not in LOOPBACK_HOSTS:
+    _env.refuse("OIDC_ISSUER_URL", "must start with https:// unless its host is this machine (127.0.0.1, localhost)")
 ACCOUNT_ADAPTER = "smplat.signin.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_ADAPTER = "smplat.signin.single_sign_on.SingleSignOnAdapter"
 MFA_ADAPTER = "smplat.signin.adapters.SecondFactorAdapter"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_FORMS = {

@@ -24,7 +24,7 @@ urlpatterns = [
     path("", include("reporting.urls")),
     path("admin/reports/", RedirectView.as_view(url="/admin/reports", query_string=True)),
     path("admin/onboarding/", RedirectView.as_view(url="/admin/onboarding", query_string=True)),
-    *sign_in(settings.SECOND_FACTOR),
+    *sign_in(settings.SECOND_FACTOR != "OFF", bool(settings.OIDC_ISSUER_URL)),
     path("admin/", admin.site.urls),
 ]
 handler400 = errors.bad_request

@@ -28,6 +28,11 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def login(self, request: HttpRequest, user: Any) -> None:
+        """Sign in, for as long as a session lasts; one that has just gone to a provider has minutes."""
+        super().login(request, user)
+        request.session.set_expiry(None)
+
     def get_login_stages(self) -> list[str]:
         """What follows a password or a provider."""
         return [] if settings.SECOND_FACTOR == "OFF" else ["allauth.mfa.stages.AuthenticateStage"]

@@ -6,6 +6,7 @@ from allauth.mfa.totp import views as totp
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
+from smplat.signin import single_sign_on
 from smplat.signin.views import SignInView
 
 _VIEWS = [
@@ -20,12 +21,13 @@ _VIEWS = [
 _SECOND_FACTOR = [path(route, never_cache(view), name=name) for route, view, name in _VIEWS]
 
 
-def patterns(second_factor: str) -> list[URLPattern]:
-    """What goes ahead of the admin's own URLs, whose sign-in page the first one takes the place of.
+_SINGLE_SIGN_ON = [
+    path("admin/account/single-sign-on/", single_sign_on.start, name="openid_connect_login"),
+    path("admin/account/single-sign-on/callback/", single_sign_on.finish, name="openid_connect_callback"),
+]
 
-    Args:
-        second_factor: the value of SECOND_FACTOR.
-    """
-    if second_factor == "OFF":
-        return []
-    return [path("admin/login/", SignInView.as_view(), name="account_login"), *_SECOND_FACTOR]
+
+def patterns(has_second_factor: bool, has_single_sign_on: bool) -> list[URLPattern]:
+    """What goes ahead of the admin's own URLs, whose sign-in page the first one takes the place of."""
+    found = (_SECOND_FACTOR if has_second_factor else []) + (_SINGLE_SIGN_ON if has_single_sign_on else [])
+    return [path("admin/login/", SignInView.as_view(), name="account_login"), *found] if found else []

@@ -4,10 +4,12 @@ from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import logout
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import urlencode
 
 from smplat.signin.answers import SignInForm
 from smplat.signin.counting import take_back
@@ -36,11 +38,13 @@ class SignInView(LoginView):
         return answer
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """What the admin gives its sign-in page."""
+        """What the admin gives its sign-in page, and the way to the provider where there is one."""
+        query = urlencode({self.redirect_field_name: self.get_redirect_url()})
         return super().get_context_data(
             **admin.site.each_context(self.request),
             title="Log in",
             app_path=self.request.get_full_path(),
+            single_sign_on_url=f"{FOLDER}single-sign-on/?{query}" if settings.OIDC_ISSUER_URL else None,
             **kwargs,
         )
 

@@ -34,7 +34,7 @@ class CountingHasher(PBKDF2PasswordHasher):
 
 
 @pytest.fixture(autouse=True)
-def hasher(settings):
+def hasher(fast_hashing, settings):
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     CountingHasher.hashed = 0
     return CountingHasher
