@@ -85,7 +85,9 @@ def count(account: str, address: str | None, now: datetime) -> LockOut | None:
     with one_at_a_time():
         _forget_old(now)
         before = [(limit, *_failures(limit, account, address)) for limit in LIMITS]
-        wait = max((last + limit.wait_after(failures) - now for limit, failures, last in before if last), default=_NONE)
+        # Another attempt may have begun later and been counted before.
+        waits = (limit.wait_after(failures) - max(now - last, _NONE) for limit, failures, last in before if last)
+        wait = max(waits, default=_NONE)
         if wait > _NONE:
             raise LockedOutError(wait)
         _add(account, address, now)

@@ -163,6 +163,15 @@ class TestLimits:
         assert sorted(left) == [("ada", ELSEWHERE, 4), ("bob", HOME, 4)]
         assert fail(4) == [200] * 4
 
+    def test_an_attempt_that_began_before_the_last_one_waits_no_longer(self):
+        now = timezone.now()
+        for _ in range(5):
+            counting.count("ada", HOME, now)
+
+        with pytest.raises(counting.LockedOutError) as locked:
+            counting.count("ada", HOME, now - timedelta(seconds=2))
+        assert locked.value.wait == timedelta(minutes=5)
+
     def test_a_name_of_any_length_is_refused_as_others_are(self):
         assert sign_in("x" * 300).status_code == 200
         assert sign_in("x\0y").status_code == 200
