@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from axes.models import AccessAttempt
 from django.db import connection, transaction
-from django.db.models import F, Max, Sum
+from django.db.models import F, Max, Q, Sum
 
 #: An account and address without a failure for so long start anew.
 MEMORY = timedelta(days=1)
+#: For how long an attempt waits for another one to be counted.
+LOCK_TIMEOUT_SECONDS = 5
 _FIRST_WAIT, _MAX_WAIT = timedelta(minutes=5), timedelta(hours=1)
 # Any number that no other use of one-part advisory locks in this database takes.
 _LOCK = 0x5369676E496E
@@ -58,6 +62,10 @@ class LockOut:
     wait: timedelta
 
 
+#: A limit, how many failures it counts, and the time of the last.
+_Standing = tuple[Limit, int, datetime | None]
+
+
 class LockedOutError(Exception):
     """The account, the address or both have to wait.
 
@@ -82,16 +90,14 @@ def count(account: str, address: str | None, now: datetime) -> LockOut | None:
         LockedOutError: a lock-out has begun before; the attempt is not counted.
         django.db.Error: it cannot be counted.
     """
+    # Whoever is locked out keeps nobody else waiting for the lock.
+    _refuse(_standing(account, address, now), now)
     with one_at_a_time():
-        _forget_old(now)
-        before = [(limit, *_failures(limit, account, address)) for limit in LIMITS]
-        # Another attempt may have begun later and been counted before.
-        waits = (limit.wait_after(failures) - max(now - last, _NONE) for limit, failures, last in before if last)
-        wait = max(waits, default=_NONE)
-        if wait > _NONE:
-            raise LockedOutError(wait)
+        standing = _standing(account, address, now)
+        _refuse(standing, now)
+        AccessAttempt.objects.filter(attempt_time__lte=now - MEMORY).delete()
         _add(account, address, now)
-    begun = [LockOut(limit, limit.wait_after(failures + 1)) for limit, failures, _ in before]
+    begun = [LockOut(limit, limit.wait_after(failures + 1)) for limit, failures, _ in standing]
     longest = max(begun, key=lambda one: one.wait)
     return longest if longest.wait else None
 
@@ -109,25 +115,32 @@ def one_at_a_time() -> Iterator[None]:
     """A transaction that overlaps no other one that counts attempts, across all processes.
 
     Raises:
-        django.db.OperationalError: another one has lasted for 2 seconds.
+        django.db.OperationalError: another one has lasted for 5 seconds.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', '2s', true)")
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{LOCK_TIMEOUT_SECONDS}s"])
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         yield
 
 
-def _forget_old(now: datetime) -> None:
-    AccessAttempt.objects.filter(attempt_time__lte=now - MEMORY).delete()
-
-
-def _failures(limit: Limit, account: str, address: str | None) -> tuple[int, datetime | None]:
-    """How many failures the limit has to count, and the time of the last."""
+def _standing(account: str, address: str | None, now: datetime) -> list[_Standing]:
+    """What has been counted for each limit."""
     given = {"username": account, "ip_address": address}
-    alike = AccessAttempt.objects.filter(**{column: given[column] for column in limit.columns})
-    found = alike.aggregate(failures=Sum("failures_since_start", default=0), last=Max("attempt_time"))
-    return found["failures"], found["last"]
+    alike = [Q(**{column: given[column] for column in limit.columns}) for limit in LIMITS]
+    found = AccessAttempt.objects.filter(reduce(or_, alike), attempt_time__gt=now - MEMORY).aggregate(
+        **{f"failures{i}": Sum("failures_since_start", filter=these, default=0) for i, these in enumerate(alike)},
+        **{f"last{i}": Max("attempt_time", filter=these) for i, these in enumerate(alike)},
+    )
+    return [(limit, found[f"failures{i}"], found[f"last{i}"]) for i, limit in enumerate(LIMITS)]
+
+
+def _refuse(standing: list[_Standing], now: datetime) -> None:
+    """Raise LockedOutError where a lock-out lasts."""
+    # Another attempt may have begun later and been counted before.
+    waits = (limit.wait_after(failures) - max(now - last, _NONE) for limit, failures, last in standing if last)
+    if (wait := max(waits, default=_NONE)) > _NONE:
+        raise LockedOutError(wait)
 
 
 def _add(account: str, address: str | None, now: datetime) -> None:
