@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from reporting import feeds
@@ -98,3 +99,12 @@ def test_old_lock_outs_go_and_what_operators_did_stays(db):
 
     assert AuditEntry.objects.filter(action=AuditEntry.Action.LOCK_OUT).count() == 1
     assert AuditEntry.objects.filter(action=AuditEntry.Action.START_RUN).count() == 2
+
+
+def test_expired_sessions_go_and_others_stay(db):
+    for age in (OLD, -timedelta(days=1)):
+        Session.objects.create(session_key=str(age.days), session_data="", expire_date=timezone.now() - age)
+
+    retention.apply()
+
+    assert [session.session_key for session in Session.objects.all()] == ["-1"]
