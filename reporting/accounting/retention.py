@@ -1,12 +1,13 @@
 """Retention: prunes what is old, never what a window shows or what is not yet in the lake."""
 
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from reporting.accounting import ledger
 from reporting.feeds import WINDOW_FEEDS
 from reporting.feeds.shapes import model_of
-from reporting.models import AutomationRun, Checkpoint, ExportRun, ParityCheck, SlackMessage
+from reporting.models import AuditEntry, AutomationRun, Checkpoint, ExportRun, ParityCheck, SlackMessage
 
 _BATCH = 1_000
 
@@ -16,7 +17,8 @@ def apply() -> int:
 
     A row goes when it arrived more than ``TELEMETRY_RETENTION_DAYS`` ago, lies before its feed's window and is held
     by an object of the lake. A run goes when it is as old, unless it is the newest successful one of its feed; so do
-    Slack messages, automation runs and checks of the warehouse.
+    Slack messages, automation runs, checks of the warehouse, and lock-outs of the sign-in. Sessions go when they have
+    expired.
     """
     received_before = timezone.now() - settings.TELEMETRY_RETENTION
     deleted = 0
@@ -32,6 +34,8 @@ def apply() -> int:
     SlackMessage.objects.filter(created_at__lt=received_before).delete()
     AutomationRun.objects.filter(ran_at__lt=received_before).delete()
     ParityCheck.objects.filter(at__lt=received_before).delete()
+    SessionStore.clear_expired()
+    AuditEntry.objects.filter(action=AuditEntry.Action.LOCK_OUT, at__lt=received_before).delete()
     newest = ExportRun.objects.newest_success_of_each_feed(), ExportRun.objects.newest_artifact_of_each_feed()
     kept = {run.pk for runs in newest for run in runs}
     ExportRun.objects.filter(created_at__lt=received_before).exclude(pk__in=kept).delete()

@@ -1,4 +1,4 @@
-"""The audit log: what operators did."""
+"""The audit log: what operators did, and whom the sign-in has locked out."""
 
 from typing import Any, ClassVar, Self
 
@@ -11,16 +11,17 @@ from django.utils import timezone
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     """Entries in order, and their making."""
 
-    def log(self, user: User, action: "AuditEntry.Action", subject: str, /, **details: Any) -> "AuditEntry":
+    def log(self, user: User | None, action: "AuditEntry.Action", subject: str, /, **details: Any) -> "AuditEntry":
         """Note that ``user`` did something; an action that writes rows calls this in the same transaction.
 
         Args:
-            user: the operator.
+            user: the operator; None where strangers caused it.
             action: what was done.
             subject: to what: a feed's key, a run's id, a provider.
             details: what else tells the next reader what happened; values that JSON can hold.
         """
-        return self.create(user=user, username=user.get_username(), action=action, subject=subject, details=details)
+        name = user.get_username() if user else ""
+        return self.create(user=user, username=name, action=action, subject=subject, details=details)
 
     def newest(self, count: int) -> Self:
         """The ``count`` newest entries, newest first."""
@@ -28,7 +29,7 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One thing that an operator did; never changed and never deleted."""
+    """One thing that an operator did, never changed and never deleted; or a lock-out, which retention deletes."""
 
     class Action(models.TextChoices):
         START_RUN = "start_run", "Started a run"
@@ -40,13 +41,14 @@ class AuditEntry(models.Model):
         RECORD_FOLLOWUP = "record_followup", "Recorded a follow-up"
         ENABLE_DESTINATION = "enable_destination", "Enabled a destination"
         REPAIR_WAREHOUSE = "repair_warehouse", "Repaired the warehouse"
+        LOCK_OUT = "lock_out", "Locked out after failed sign-ins"
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(default=timezone.now)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     username = models.TextField(help_text="The operator's name at the time; it outlives the account.")
     action = models.TextField(choices=Action)
-    subject = models.TextField(help_text="The feed, run or provider that it was done to.")
+    subject = models.TextField(help_text="The feed, run, provider, account or address that it was done to.")
     details = models.JSONField(default=dict)
 
     objects = AuditEntryQuerySet.as_manager()

@@ -56,6 +56,8 @@ def start(tmp_path: Path, *command: str, **changes: str) -> subprocess.Completed
         ("TELEMETRY_MAX_BODY_BYTES", "1e6", "a whole number"),
         ("TELEMETRY_RETENTION_DAYS", "0", "from 1 to"),
         ("WEB_CONCURRENCY", "2", "needs REDIS_URL"),
+        ("SECOND_FACTOR", "maybe", "not one of OFF, OPTIONAL, REQUIRED"),
+        ("OIDC_ISSUER_URL", "login.example", "an absolute URL"),
         ("LOG_LEVEL", "LOUD", "not one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )
@@ -73,6 +75,22 @@ def test_every_bad_value_is_reported_at_once(tmp_path):
 
     assert "PORT: " in result.stderr
     assert "LOG_LEVEL: " in result.stderr
+
+
+def test_single_sign_on_takes_all_of_its_settings(tmp_path):
+    result = start(tmp_path, "manage.py", "check", OIDC_CLIENT_SECRET="the-secret", OIDC_CLIENT_ID="desk")
+
+    assert "OIDC_ISSUER_URL: is not set, but other settings of OIDC_… are; set all three or none" in result.stderr
+    assert "the-secret" not in result.stderr
+
+
+def test_single_sign_on_takes_a_provider_that_speaks_tls(tmp_path):
+    issuer = "http://login.example"
+    result = start(
+        tmp_path, "manage.py", "check", OIDC_ISSUER_URL=issuer, OIDC_CLIENT_ID="desk", OIDC_CLIENT_SECRET="the-secret"
+    )
+
+    assert "OIDC_ISSUER_URL: must start with https://" in result.stderr
 
 
 def test_a_webhooks_secret_stays_out_of_the_error(tmp_path):
@@ -107,6 +125,31 @@ def test_a_good_value_is_taken(tmp_path, changes, name, value):
     result = start(tmp_path, "-c", READ.format(name=name), **changes)
 
     assert result.stdout.strip() == value, result.stderr
+
+
+PATHS = (
+    "import django; django.setup(); from smplat.urls import urlpatterns; print([str(p.pattern) for p in urlpatterns])"
+)
+
+
+OIDC = {"OIDC_ISSUER_URL": "https://login.example/", "OIDC_CLIENT_ID": "desk", "OIDC_CLIENT_SECRET": "the-secret"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "there"),
+    [
+        ({}, set()),
+        ({"SECOND_FACTOR": "off"}, set()),
+        ({"SECOND_FACTOR": "optional"}, {"login/", "account/second-factor/"}),
+        (OIDC, {"login/", "account/single-sign-on/"}),
+    ],
+)
+def test_what_guards_the_sign_in_has_urls_where_it_is_on(tmp_path, changes, there):
+    result = start(tmp_path, "-c", PATHS, DJANGO_SETTINGS_MODULE="smplat.settings", **changes)
+
+    assert result.returncode == 0, result.stderr
+    routes = ("login/", "account/second-factor/", "account/single-sign-on/")
+    assert {route for route in routes if f"'admin/{route}'" in result.stdout} == there
 
 
 def test_an_export_goes_to_its_own_bucket_where_one_is_set(tmp_path):

@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from reporting import feeds
 from reporting.accounting import retention
 from reporting.exports import runs
-from reporting.models import Checkpoint, ExportRun
+from reporting.models import AuditEntry, Checkpoint, ExportRun
 from reporting.models.messages import FOLLOW_UPS
 from telemetry.models import QuickOrderEvent
 from tests.database import capture
@@ -87,3 +88,23 @@ def test_old_slack_messages_and_automation_runs_go():
     retention.apply()
 
     assert (SlackMessage.objects.get().dedupe_key, AutomationRun.objects.count()) == ("new", 1)
+
+
+def test_old_lock_outs_go_and_what_operators_did_stays(db):
+    for action in (AuditEntry.Action.LOCK_OUT, AuditEntry.Action.START_RUN):
+        for age in (OLD, timedelta(0)):
+            AuditEntry.objects.create(username="", action=action, subject="x", at=timezone.now() - age)
+
+    retention.apply()
+
+    assert AuditEntry.objects.filter(action=AuditEntry.Action.LOCK_OUT).count() == 1
+    assert AuditEntry.objects.filter(action=AuditEntry.Action.START_RUN).count() == 2
+
+
+def test_expired_sessions_go_and_others_stay(db):
+    for age in (OLD, -timedelta(days=1)):
+        Session.objects.create(session_key=str(age.days), session_data="", expire_date=timezone.now() - age)
+
+    retention.apply()
+
+    assert [session.session_key for session in Session.objects.all()] == ["-1"]
