@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0017_feeds_leave_the_schema"),
+        ("reporting", "0019_repair_requests"),
     ]
 
     operations = [
