@@ -1,5 +1,6 @@
 """Retention of telemetry and runs."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -87,3 +88,14 @@ def test_old_slack_messages_and_automation_runs_go():
     retention.apply()
 
     assert (SlackMessage.objects.get().dedupe_key, AutomationRun.objects.count()) == ("new", 1)
+
+
+def test_what_killed_writers_left_in_the_lake_goes_too(settings, tmp_path, db):
+    left_behind = tmp_path / "lake" / ".status.json.abcdefgh.unfinished"
+    left_behind.parent.mkdir()
+    left_behind.touch()
+    os.utime(left_behind, (0, 0))
+
+    retention.apply()
+
+    assert not left_behind.exists()
