@@ -13,7 +13,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test coverage lint fix hooks docs demo bench lock
+.PHONY: help run test coverage lint fix hooks docs demo bench audit sbom lock
 
 help: ## Print this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,12 @@ demo: $(VENV)/.run ## Fill the running instance with samples and export them
 
 bench: $(VENV)/.dev ## Measure capture and reading; prints ratios of one run
 	@$(BIN)/python -m bench
+
+audit: $(VENV)/.dev ## Look locked packages up among known vulnerabilities
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
+
+sbom: $(VENV)/.dev ## List locked packages in var/sbom.json (CycloneDX)
+	@mkdir -p var && $(BIN)/cyclonedx-py requirements --output-reproducible --output-file var/sbom.json requirements.lock
 
 lock: $(BIN)/python ## Update lock files
 	@$(if $(UV),,$(BIN)/python -m pip install --quiet --disable-pip-version-check uv)

@@ -75,6 +75,13 @@ class Environment:
             self.refuse(name, f"must be an absolute URL starting with {' or '.join(f'{s}://' for s in schemes)}")
         return value
 
+    def shown_url(self, name: str, default: str = "") -> str:
+        """An http(s) URL that people get to see in links; one that carries a user or a password is refused."""
+        value = self.url(name, default)
+        if "@" in urlsplit(value).netloc:
+            self.refuse(name, "must not carry a user or a password, since links show it")
+        return value
+
     def database_url(self, name: str) -> str:
         """A PostgreSQL URL; a host is not needed, since a Unix socket has none. The value may carry a password."""
         value = self.string(name)
@@ -87,16 +94,16 @@ class Environment:
     def origins(self, name: str) -> list[str]:
         """A comma-separated list of web origins such as ``https://shop.example``."""
         values = self.string_list(name)
-        for value in values:
-            if not is_url(value, ("http", "https")) or urlsplit(value).path:
-                self.refuse(name, f"{value!r} is not an origin such as https://shop.example")
+        for number, value in enumerate(values, 1):
+            if not is_url(value, ("http", "https")) or urlsplit(value)[2:] != ("", "", "") or "@" in value:
+                self.refuse(name, f"number {number} of them is not an origin such as https://shop.example")
         return values
 
     def lake_uri(self, name: str, default: str = "") -> str:
-        """``s3://bucket/key`` or ``file:///absolute/path``."""
+        """``s3://bucket/key`` or ``file:///absolute/path``. The value stays out of the error: it may carry a key."""
         value = self.string(name, default).rstrip("/")
         if value and not is_lake_uri(value):
-            self.refuse(name, f"{value!r} is neither s3://bucket/key nor file:///absolute/path")
+            self.refuse(name, "must be s3://bucket/key or file:///absolute/path")
         return value
 
     def warehouse_url(self, name: str) -> str:
@@ -110,5 +117,5 @@ class Environment:
         """The name of an S3 bucket, without a scheme."""
         value = self.string(name)
         if value and not _BUCKET.fullmatch(value):
-            self.refuse(name, f"{value!r} is not a bucket name (3 to 63 of a-z, 0-9, dot and hyphen; no s3://)")
+            self.refuse(name, "must be a bucket name (3 to 63 of a-z, 0-9, dot and hyphen; no s3://)")
         return value

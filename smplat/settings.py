@@ -42,7 +42,7 @@ if any(len(key) < 8 or key.lower() in {"changeme", "password"} for key in CHECKO
 # --- Addresses --------------------------------------------------------------------------------------------------------
 
 PORT = _env.integer("PORT", 8000, 1, 65535)
-PUBLIC_BASE_URL = _env.url("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+PUBLIC_BASE_URL = _env.shown_url("PUBLIC_BASE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 _public = urlsplit(PUBLIC_BASE_URL)
 _is_https = _public.scheme == "https"
 if not DEBUG and not _is_https and _public.hostname not in LOOPBACK_HOSTS:
@@ -132,7 +132,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 LAKE_URI = _env.lake_uri("LAKE_URI", (VAR_DIR / "lake").as_uri())
 AWS_REGION = _env.string("AWS_REGION", "us-east-1")
-AWS_S3_ENDPOINT_URL = _env.url("AWS_S3_ENDPOINT_URL") or None
+AWS_S3_ENDPOINT_URL = _env.shown_url("AWS_S3_ENDPOINT_URL") or None
 # Signature version 4 lets a presigned URL live for at most seven days.
 EXPORT_URL_EXPIRY = timedelta(seconds=_env.integer("EXPORT_URL_EXPIRY_SECONDS", 86_400, 60, 604_800))
 SLACK_WEBHOOK_URL = _env.url("SLACK_WEBHOOK_URL")
@@ -176,7 +176,7 @@ def _export_target(feed: Feed) -> ExportTarget:
     return ExportTarget(
         root_uri=root_uri,
         status_uri=_env.lake_uri(f"{prefix}_STATUS_S3_URI", f"{LAKE_URI}/{feed.status_name}"),
-        workflow_url=_env.url(f"{prefix}_WORKFLOW_URL"),
+        workflow_url=_env.shown_url(f"{prefix}_WORKFLOW_URL"),
     )
 
 
@@ -283,7 +283,7 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 LOGIN_URL, LOGIN_REDIRECT_URL = "/admin/login/", "/admin/reports"
 SECOND_FACTOR = _env.choice("SECOND_FACTOR", ("OFF", "OPTIONAL", "REQUIRED"), "OFF")
-OIDC_ISSUER_URL = _env.url("OIDC_ISSUER_URL").rstrip("/")
+OIDC_ISSUER_URL = _env.shown_url("OIDC_ISSUER_URL").rstrip("/")
 OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = _env.string("OIDC_CLIENT_ID"), _env.string("OIDC_CLIENT_SECRET")
 _oidc = {"OIDC_ISSUER_URL": OIDC_ISSUER_URL, "OIDC_CLIENT_ID": OIDC_CLIENT_ID, "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET}
 for _name in [name for name, value in _oidc.items() if any(_oidc.values()) and not value]:

@@ -16,7 +16,7 @@ _TIMEOUT_SECONDS = 20
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of the server."""
+    """One answer of the server; what stands for ``{path}`` in its body is the path that was asked for."""
 
     status: int = 200
     body: bytes = b"ok"
@@ -82,11 +82,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
+        content = reply.body.replace(b"{path}", self.path.encode())
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(reply.body)
+        self.wfile.write(content)
 
-    do_POST = do_GET
+    do_POST = do_PUT = do_GET
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""

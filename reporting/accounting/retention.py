@@ -7,6 +7,7 @@ from django.utils import timezone
 from reporting.accounting import ledger
 from reporting.feeds import WINDOW_FEEDS
 from reporting.feeds.shapes import model_of
+from reporting.lake import storage
 from reporting.models import AuditEntry, AutomationRun, Checkpoint, ExportRun, ParityCheck, SlackMessage
 
 _BATCH = 1_000
@@ -18,7 +19,7 @@ def apply() -> int:
     A row goes when it arrived more than ``TELEMETRY_RETENTION_DAYS`` ago, lies before its feed's window and is held
     by an object of the lake. A run goes when it is as old, unless it is the newest successful one of its feed; so do
     Slack messages, automation runs, checks of the warehouse, and lock-outs of the sign-in. Sessions go when they have
-    expired.
+    expired, and what killed writers left in the lake after a day.
     """
     received_before = timezone.now() - settings.TELEMETRY_RETENTION
     deleted = 0
@@ -39,4 +40,5 @@ def apply() -> int:
     newest = ExportRun.objects.newest_success_of_each_feed(), ExportRun.objects.newest_artifact_of_each_feed()
     kept = {run.pk for runs in newest for run in runs}
     ExportRun.objects.filter(created_at__lt=received_before).exclude(pk__in=kept).delete()
+    storage.sweep()
     return deleted

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
 
 from reporting.lake import storage
 from reporting.models import ExportRun
@@ -24,5 +25,5 @@ def attachment(content: Iterator[bytes], name: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         content,
         content_type="application/x-ndjson",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        headers={"Content-Disposition": str(content_disposition_header(True, name)), "Cache-Control": "no-store"},
     )

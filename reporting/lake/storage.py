@@ -25,6 +25,8 @@ from django.core.files.storage import FileSystemStorage, Storage
 from django.urls import reverse
 from storages.backends.s3 import S3Storage
 
+from reporting.lake.unfinished import SUFFIX, remove_abandoned
+
 mimetypes.add_type("application/x-ndjson", ".ndjson")
 _CHUNK_BYTES = 65_536
 # Who may enter the lake's folder is decided at the folder; its files are for readers of other accounts too.
@@ -46,7 +48,7 @@ class AtomicFileStorage(FileSystemStorage):
     def _save(self, name: str, content: "File[bytes]") -> str:
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, unfinished = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, unfinished = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=SUFFIX)
         try:
             with os.fdopen(handle, "wb") as file:
                 for chunk in content.chunks():
@@ -241,6 +243,13 @@ def uri_of_token(token: str) -> str:
         django.core.signing.BadSignature: it is not one of ours.
     """
     return str(signing.loads(token, salt=_TOKEN_SALT, max_age=settings.EXPORT_URL_EXPIRY))
+
+
+def sweep() -> None:
+    """Remove what writers that were killed have left in a lake or on a stage on the disk, once it is a day old."""
+    for uri in {settings.LAKE_URI, settings.INGEST_STAGE_URI}:
+        if urlsplit(uri).scheme == "file":
+            remove_abandoned(Path(unquote(urlsplit(uri).path)).rglob(f".*{SUFFIX}"))
 
 
 def check() -> None:

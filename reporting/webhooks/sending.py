@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import unquote, urlsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from reporting.webhooks.signing import signed_headers
 from smplat.lib import outgoing
+from smplat.lib.addresses import without_secrets
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 5
@@ -29,8 +29,6 @@ MAX_RETRY_AFTER = timedelta(seconds=120)
 _MAX_BACKOFF_SECONDS = 30.0
 _MAX_EXCERPT_LENGTH = 200
 _MAX_BYTES_READ = 4_096
-# Parts of a URL that are at least as long may be secrets.
-_MIN_SECRET_LENGTH = 8
 
 
 class DeliveryError(RuntimeError):
@@ -97,22 +95,12 @@ class Receiver:
             raise RetryableError(f"could not be reached ({type(error).__name__})") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise DeliveryError(f"cannot be used ({type(error).__name__})") from error
-        _judge(answer, _without_secrets(_one_line(answer.body), self.url)[:_MAX_EXCERPT_LENGTH])
+        _judge(answer, without_secrets(_one_line(answer.body), self.url)[:_MAX_EXCERPT_LENGTH])
 
 
 def _one_line(content: bytes) -> str:
     text = content.decode(errors="replace")
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
-def _without_secrets(text: str, url: str) -> str:
-    """``text`` without any part of ``url`` that may be a secret; some receivers repeat the address in their errors."""
-    parts = urlsplit(url)
-    pieces = re.split(r"[/?&=:@#]", f"{parts.path}?{parts.query}#{parts.fragment}@{parts.netloc.rpartition('@')[0]}")
-    for piece in sorted({*pieces, *map(unquote, pieces)}, key=len, reverse=True):
-        if len(piece) >= _MIN_SECRET_LENGTH:
-            text = text.replace(piece, "…")
-    return text
 
 
 def _judge(answer: outgoing.Answer, excerpt: str) -> None:

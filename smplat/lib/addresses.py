@@ -1,11 +1,11 @@
 """Forms of addresses that settings and flags take."""
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
+# Parts of an address that are at least as long may be secrets.
+_MIN_SECRET_LENGTH = 8
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -36,3 +36,19 @@ def is_url(value: str, schemes: tuple[str, ...]) -> bool:
         return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
+
+
+def origin_of(url: str) -> str:
+    """The scheme, host and port of ``url``, which name it without a secret that its other parts may be."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def without_secrets(text: str, url: str) -> str:
+    """``text`` without any part of ``url`` that may be a secret; some servers repeat the address in their errors."""
+    parts = urlsplit(url)
+    pieces = re.split(r"[/?&=:@#]", f"{parts.path}?{parts.query}#{parts.fragment}@{parts.netloc.rpartition('@')[0]}")
+    for piece in sorted({*pieces, *map(unquote, pieces)}, key=len, reverse=True):
+        if len(piece) >= _MIN_SECRET_LENGTH:
+            text = text.replace(piece, "…")
+    return text

@@ -97,15 +97,17 @@ class Desk:
 
     def client(self) -> httpx.Client:
         """An HTTP client with the API key."""
-        return httpx.Client(base_url=self.url, headers={"X-API-Key": API_KEY}, timeout=30)
+        key = self.environment["CHECKOUT_API_KEY"].split(",")[0]
+        return httpx.Client(base_url=self.url, headers={"X-API-Key": key}, timeout=30)
 
     def operator(self, username: str = "admin") -> httpx.Client:
         """An HTTP client that has signed in; every user of a test has the same password."""
+        password = self.environment["DJANGO_SUPERUSER_PASSWORD"]
         client = httpx.Client(base_url=self.url, timeout=30, follow_redirects=True)
         page = client.get("/admin/login/?next=/admin/reports").text
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token is not None
-        fields = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
+        fields = {"username": username, "password": password, "csrfmiddlewaretoken": token[1]}
         answer = client.post("/admin/login/?next=/admin/reports", data=fields, headers={"Referer": self.url})
         assert answer.url.path == "/admin/reports", answer.text
         return client

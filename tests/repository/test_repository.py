@@ -161,6 +161,17 @@ class TestContinuousIntegration:
 
         assert set(versions) == {"3.11"}
 
+    def test_locked_packages_are_looked_up_among_vulnerabilities_every_week(self):
+        workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "audit.yml").read_text())
+        job = workflow["jobs"]["audit"]
+        # YAML takes the key "on" for a boolean.
+        minute, hour, *_, weekday = workflow[True]["schedule"][0]["cron"].split()
+
+        assert [step["run"] for step in job["steps"] if "run" in step] == ["make audit"]
+        assert (minute.isdigit(), hour.isdigit(), weekday) == (True, True, "1")
+        assert workflow["permissions"] == {"contents": "read"}
+        assert job["timeout-minutes"] <= 60
+
 
 class TestMakefile:
     def test_every_target_has_a_help_text(self):

@@ -1,7 +1,6 @@
 """Who may open what: a row for every URL and method, tried by every kind of visitor."""
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,8 +10,7 @@ from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Model
 from django.test import Client
-from django.urls import URLPattern, get_resolver
-from django.urls.resolvers import URLResolver
+from django.urls import get_resolver
 from django.utils import timezone
 
 from reporting.models import (
@@ -27,6 +25,7 @@ from reporting.models import (
 from tests.database import capture, record_follow_up, record_segment
 from tests.environment import API_KEY
 from tests.factories import quick_order_event, workflow_event
+from tests.urlconf import filled_in, routes
 
 #: Besides a permission, a row can say: whoever comes; the key of the API; any member of staff; who signs the message.
 OPEN, KEY, STAFF, SIGNED = "open", "key", "staff", "signed"
@@ -161,17 +160,6 @@ VALUES = {
 ELSEWHERE = "https://elsewhere.example"
 
 
-def routes(resolver: URLResolver, before: str = "") -> Iterator[str]:
-    """The routes of all URLs; those of the admin that only answer what no other takes are left out."""
-    for pattern in resolver.url_patterns:
-        route = before + str(pattern.pattern)
-        if isinstance(pattern, URLPattern):
-            if "(?P<" not in route:
-                yield route
-        else:
-            yield from routes(pattern, route)
-
-
 def test_every_url_has_a_row():
     assert set(routes(get_resolver())) == {route for _, route in ROWS} | SIGN_IN
 
@@ -216,7 +204,7 @@ def path_of(route: str) -> str:
         values = {**VALUES, "object_id": quote(stored(apps.get_model(parts[1], parts[2])))}
     elif "<path:object_id>" in parts:
         values = {**VALUES, "object_id": "1"}
-    return "/" + "/".join(values[part.strip("<>").split(":")[-1]] if part.startswith("<") else part for part in parts)
+    return filled_in(route, **values)
 
 
 def stored(model: type[Model]) -> str:

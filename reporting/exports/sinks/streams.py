@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from gzip import GzipFile
 from pathlib import Path
 from typing import IO
@@ -13,11 +11,11 @@ from uuid import uuid4
 
 from reporting.exports.sinks import Limits, SinkError
 from reporting.feeds.lines import Line, ndjson
+from reporting.lake.unfinished import SUFFIX, remove_abandoned
 
 #: Large enough that the work per batch does not show, small enough to stay in the processor's cache: with ten times
 #: the rows an export takes half as long again.
 LARGE = Limits(rows=1_000, bytes=8 * 1024 * 1024)
-_UNFINISHED, _ABANDONED_AFTER = ".unfinished", timedelta(days=1)
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -101,7 +99,7 @@ class FileSink:
             gzip: whether the rows of the run are added as a gzip member of their own.
         """
         self._path = Path(os.path.realpath(path))
-        self._unfinished = self._path.with_name(f".{uuid4().hex}{_UNFINISHED}")
+        self._unfinished = self._path.with_name(f".{uuid4().hex}{SUFFIX}")
         self._is_gzip = gzip
         self._found: tuple[int, ...] | None = None
         self._file: IO[bytes] | None = None
@@ -147,7 +145,7 @@ class FileSink:
             self._unfinished.unlink(missing_ok=True)
 
     def _open(self) -> "GzipFile | IO[bytes]":
-        _remove_abandoned(self._path.parent)
+        remove_abandoned(self._path.parent.glob(f".*{SUFFIX}"))
         self._found = _identity(self._path)
         if self._found is not None:
             self._copy()
@@ -182,15 +180,6 @@ class FileSink:
             if isinstance(error, OSError):
                 raise self._refusal(error.strerror or type(error).__name__) from error
             raise
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove copies that runs left which were killed; a copy that is written to is never so old."""
-    for copy in folder.glob(f".*{_UNFINISHED}"):
-        # Another run may have removed it just now.
-        with suppress(OSError):
-            if time.time() - copy.stat().st_mtime > _ABANDONED_AFTER.total_seconds():
-                copy.unlink()
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:

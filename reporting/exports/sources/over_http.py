@@ -22,6 +22,7 @@ from reporting.exports.sources import Scope
 from reporting.feeds.from_wire import warehouse_row
 from reporting.feeds.lines import Line, Size
 from smplat.lib import outgoing
+from smplat.lib.addresses import origin_of, without_secrets
 from smplat.lib.times import iso
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class RestList:
     """The REST list of segments of another installation.
 
     Attributes:
-        base_url: the installation's address.
+        base_url: the installation's address; it may carry a secret, and only its origin is told.
         key: its API key.
         page_rows: rows of a page.
         sleep: waits a number of seconds between two attempts.
@@ -83,6 +84,7 @@ class RestList:
         return page
 
     def _ask(self, cursor: str | None) -> dict[str, Any]:
+        origin = origin_of(self.base_url)
         query = {"order": "asc", "limit": str(self.page_rows)} | ({"cursor": cursor} if cursor else {})
         try:
             answer = outgoing.ask(
@@ -94,14 +96,15 @@ class RestList:
                 max_bytes=_MAX_PAGE_BYTES,
             )
         except httpx.HTTPError as error:
-            raise _RetryableError(f"{self.base_url} cannot be reached ({type(error).__name__})") from error
+            raise _RetryableError(f"{origin} cannot be reached ({type(error).__name__})") from error
         if answer.may_change:
-            raise _RetryableError(f"{self.base_url} answered {answer.status}")
+            raise _RetryableError(f"{origin} answered {answer.status}")
         if not answer.is_success:
-            raise ApiError(f"{self.base_url} answered {answer.status}: {answer.body.decode(errors='replace')[:200]}")
+            said = answer.body.decode(errors="replace").replace(self.key, "…")
+            raise ApiError(f"{origin} answered {answer.status}: {without_secrets(said, self.base_url)[:200]}")
         if not answer.is_complete and len(answer.body) < _MAX_PAGE_BYTES:
-            raise _RetryableError(f"{self.base_url} did not answer with a whole page within {_TIMEOUT_SECONDS:.0f} s")
-        return _content(self.base_url, answer)
+            raise _RetryableError(f"{origin} did not answer with a whole page within {_TIMEOUT_SECONDS:.0f} s")
+        return _content(origin, answer)
 
 
 @dataclass(frozen=True)
@@ -145,14 +148,14 @@ class HttpSource:
             yield Line(0, row["recordedAt"], row["eventId"], orjson.dumps(shaped))
 
 
-def _content(base_url: str, answer: outgoing.Answer) -> dict[str, Any]:
+def _content(origin: str, answer: outgoing.Answer) -> dict[str, Any]:
     try:
         page = orjson.loads(answer.body)
         if isinstance(page["events"], list) and "nextCursor" in page:
             return dict(page)
     except (ValueError, KeyError, TypeError):
         logger.debug("The answer is no page of the list.")
-    raise ApiError(f"{base_url} did not answer with a page of the list; is it the address of a SMPLAT installation?")
+    raise ApiError(f"{origin} did not answer with a page of the list; is it the address of a SMPLAT installation?")
 
 
 def cursor_after(point: Point | None, start: datetime | None) -> str | None:

@@ -1,5 +1,6 @@
 """Retention of telemetry and runs."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -108,3 +109,14 @@ def test_expired_sessions_go_and_others_stay(db):
     retention.apply()
 
     assert [session.session_key for session in Session.objects.all()] == ["-1"]
+
+
+def test_what_killed_writers_left_in_the_lake_goes_too(settings, tmp_path, db):
+    left_behind = tmp_path / "lake" / ".status.json.abcdefgh.unfinished"
+    left_behind.parent.mkdir()
+    left_behind.touch()
+    os.utime(left_behind, (0, 0))
+
+    retention.apply()
+
+    assert not left_behind.exists()

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from datetime import timedelta
 from io import BytesIO
 from urllib.parse import quote, urlsplit
@@ -168,3 +169,37 @@ class TestS3:
 
         assert b"".join(chunks) == data
         assert max(map(len, chunks)) <= 65_536
+
+
+class TestAbandonedFiles:
+    @pytest.fixture
+    def folder(self, tmp_path, settings):
+        """A folder of the lake, whose name has to be escaped in a URI."""
+        settings.LAKE_URI = (tmp_path / "a lake").as_uri()
+        folder = tmp_path / "a lake" / "quick-order" / "2026"
+        folder.mkdir(parents=True)
+        return folder
+
+    def test_what_a_killed_writer_left_goes_after_a_day(self, folder, monkeypatch):
+        with monkeypatch.context() as killed:
+            killed.setattr(os, "replace", lambda *_: 1 / 0)
+            killed.setattr(os, "unlink", lambda _: None)
+            for name in ("old", "young"):
+                with pytest.raises(ZeroDivisionError):
+                    storage.write((folder / f"{name}.ndjson").as_uri(), b"half")
+        (old,) = folder.glob(".old*")
+        os.utime(old, (0, time.time() - 90_000))
+
+        storage.sweep()
+
+        assert [path.name.split(".")[1] for path in folder.iterdir()] == ["young"]
+
+    def test_what_is_finished_or_of_others_stays(self, folder):
+        storage.write((folder / "a.ndjson").as_uri(), b"whole")
+        (folder / ".settings").write_bytes(b"of somebody else")
+        for path in folder.iterdir():
+            os.utime(path, (0, 0))
+
+        storage.sweep()
+
+        assert sorted(path.name for path in folder.iterdir()) == [".settings", "a.ndjson"]
