@@ -44,30 +44,31 @@ def carry_out(world: World, seed: int, seconds: float, now: Callable[[], float],
         now: the seconds since the run began.
         say: told how it goes.
     """
-    log, result = Log(now), Result()
-    result.attempts = log.attempts
-    schedule = drawn(seed, faults(world))
+    log = Log(now)
+    result = Result(log.attempts)
     with Workload(seed, world.urls, log):
-        recovery.measure(world.desk, log)
-        say(f"{now():6.1f} s  The desk captures and exports.")
+        say(f"{now():6.1f} s  The desk runs.")
         end = now() + seconds
-        while now() < end:
-            fault, duration = next(schedule)
-            injection = _injected(world, fault, duration, now, log)
-            result.injections.append(injection)
-            say(_line(injection))
+        for fault, duration in drawn(seed, faults(world)):
+            result.injections.append(_injected(world, fault, duration, now, log))
+            say(_line(result.injections[-1]))
+            if now() > end:
+                break
     say(f"{now():6.1f} s  Waiting until everything is exported.")
-    result.problems += [
+    result.problems += recovery.wait_until_exported(world.desk) + recovery.long_pauses(world.desk)
+    say(f"{now():6.1f} s  Looking at what there is.")
+    result.observed = _observed(world)
+    result.problems += _not_recovered(result.injections) + check.problems(result.attempts, result.observed)
+    return result
+
+
+def _not_recovered(injections: list[Injection]) -> list[str]:
+    return [
         f"after {injection.fault}: no {sign} within {recovery.MAX_SECONDS:.0f} s"
-        for injection in result.injections
+        for injection in injections
         for sign, seconds in injection.recovery.items()
         if seconds is None
     ]
-    result.problems += recovery.wait_until_exported(world.desk)
-    say(f"{now():6.1f} s  Looking at what there is.")
-    result.observed = _observed(world)
-    result.problems += check.problems(result.attempts, result.observed)
-    return result
 
 
 def _injected(world: World, fault: Fault, seconds: float, now: Callable[[], float], log: Log) -> Injection:

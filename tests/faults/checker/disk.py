@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.e2e.desk import Desk
 from tests.faults.checker.feeds import FEEDS
+
+_PAGE = bytes(4_096)
 
 
 class SmallDisk:
@@ -20,9 +22,9 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Leave no byte free."""
-        free = shutil.disk_usage(self.folder).free
-        with self._filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, free)
+        with suppress(OSError), self._filler.open("wb", buffering=0) as file:
+            while file.write(_PAGE):
+                pass
 
     def relieve(self) -> None:
         """Give back what was taken."""

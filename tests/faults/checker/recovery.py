@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 
 import httpx
 import psycopg
@@ -17,6 +18,13 @@ SIGNS = ("capture", "ready", "exports")
 MAX_SECONDS = 150.0
 _PAUSE_SECONDS = 0.1
 _SUCCEEDED = "SELECT feed, count(*) FROM reporting_exportrun WHERE state = 'succeeded' GROUP BY feed"
+_PAUSES = """
+    SELECT 'Slack', max(opens_at) - now() FROM reporting_slackchannel
+    UNION ALL SELECT 'Slack', max(next_attempt_at) - now() FROM reporting_slackmessage WHERE state = 'waiting'
+    UNION ALL SELECT 'forwarding', max(asked_from) - now() FROM telemetry_forwardbreaker
+    UNION ALL SELECT 'forwarding', max(next_attempt_at) - now() FROM telemetry_forward
+"""
+_MAX_PAUSE = timedelta(minutes=5)
 Counts = dict[str, int]
 
 
@@ -66,6 +74,17 @@ def _every_feed_exports(desk: Desk) -> Callable[[], bool]:
 def _counts(desk: Desk) -> Counts:
     with closing(desk.database()) as session:
         return dict(session.execute(_SUCCEEDED).fetchall())
+
+
+def long_pauses(desk: Desk) -> list[str]:
+    """A sentence for each optional neighbour that is left alone for longer than any pause after failures."""
+    with closing(desk.database()) as session:
+        pauses = session.execute(_PAUSES).fetchall()
+    return [
+        f"{name} is left alone for {pause.total_seconds():.0f} s more"
+        for name, pause in pauses
+        if pause is not None and pause > _MAX_PAUSE
+    ]
 
 
 def wait_until_exported(desk: Desk) -> list[str]:

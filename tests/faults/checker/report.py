@@ -28,7 +28,21 @@ _RECOVERY = """\
 Each recovery is counted from the moment at which the fault ended (for a kill: the kill itself) until a new capture was
 acknowledged, `/readyz` said ready, and every feed had one more successful export: median and longest, in seconds. A
 scheduled export comes every {intervals} here, which the last figure includes. Lost: acknowledged while the fault or the
-recovery lasted, and not stored in the end. Clients give up after 5 s.
+recovery lasted, and not stored in the end. Clients give up after 5 s; `/readyz` answers from a look that is at most 5 s
+old.
+"""
+_MEANINGS = """\
+## What the names mean
+
+* refusing: a connection is cut as soon as it is made. hanging: it stays open, nothing comes through, and it stays dead
+  when others are served again. dripping: a byte of the answer each 0.1 s. truncating: half of the answer, then the end;
+  the request has arrived. A number: answered with that status in the server's place.
+* kill -9 of the launcher: and at once a new start. Two desks: a second launcher with a folder and a port of its own on
+  the same database, for a while, with clients at both.
+* clock: the time of day of all processes but the launcher and PostgreSQL, by a clock in their place.
+* disk full: the tables that clients write to lie on a small disk in memory, which is filled up.
+* migration: a column is added to each of those tables, and dropped again.
+* Faults come alone first, and then in pairs.
 """
 _INTERVALS = "3 or 8 s"
 
@@ -60,6 +74,7 @@ def render(run: Run, result: Result) -> str:
         _RECOVERY.format(intervals=_INTERVALS),
         _table(("Fault", "Times", "Lost", "Capture", "Ready", "Exports", "What clients saw"), _faults(result)),
     ]
+    parts.append(_MEANINGS)
     if run.left_out:
         parts += ["## Left out\n", "\n".join(f"* {sentence}" for sentence in run.left_out) + "\n"]
     return "\n".join(parts)

@@ -33,13 +33,13 @@ class World:
     Attributes:
         folder: where everything of the run lies.
         proxies: by name of the neighbour: ``S3``, ``webhook``, ``Slack``, ``forwarding`` and ``Redis``.
-        webhook: has got what the webhook has got.
+        servers: the neighbours that only take messages: ``webhook``, ``Slack`` and ``forwarding``.
         small_disk: the disk of the tables that clients write to; None where none can be mounted.
         urls: of the desks that there are.
     """
 
     def __init__(self, folder: Path, s3_port: int, redis_port: int, servers: dict[str, FakeServer]) -> None:
-        self.folder, self._s3_port, self.webhook = folder, s3_port, servers["webhook"]
+        self.folder, self._s3_port, self.servers = folder, s3_port, servers
         ports = {name: server.server_port for name, server in servers.items()} | {"S3": s3_port, "Redis": redis_port}
         self.proxies = {name: Proxy(port) for name, port in ports.items()}
         self.clock = folder / "clock"
@@ -75,25 +75,30 @@ class World:
         url = embedded.url(self.desk.var_dir)
         return Desk(self.folder / "second" / "var", **self._settings(), DATABASE_URL=url)
 
-    def run(self, *arguments: str, settings: str = _SETTINGS) -> subprocess.CompletedProcess[str]:
-        """Run Python in the environment of the desk, with the S3 server itself instead of its proxy."""
+    def run(self, *arguments: str, settings: str = _SETTINGS) -> None:
+        """Run Python in the environment of the desk, with the S3 server itself instead of its proxy.
+
+        Raises:
+            RuntimeError: it failed; the message is what it wrote.
+        """
         environment = self.desk.environment | {
             "DJANGO_SETTINGS_MODULE": settings,
             "AWS_S3_ENDPOINT_URL": f"http://127.0.0.1:{self._s3_port}",
         }
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, *arguments],
             env=environment,
             cwd=ROOT,
             capture_output=True,
             text=True,
-            check=True,
             timeout=_COMMAND_TIMEOUT_SECONDS,
         )
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(arguments)}: {done.stderr}")
 
     def messages(self) -> list[dict[str, Any]]:
         """The messages that the webhook has got."""
-        return [json.loads(request.body) for request in self.webhook.heard]
+        return [json.loads(request.body) for request in self.servers["webhook"].heard]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from tests.faults.checker.feeds import FEEDS
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reporting", "0001_export_runs"), ("telemetry", "0001_initial")]
+    dependencies = [("reporting", "0003_guardrail_followups"), ("telemetry", "0001_telemetry_events")]
     operations = [
         migrations.RunSQL(
             f"ALTER TABLE {feed.table} ADD COLUMN of_a_newer_release text",
