@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -21,6 +22,8 @@ def main() -> int:
         The exit code: 0 when all is as promised, 1 when something is not.
     """
     options = _parser().parse_args()
+    # Whoever ends the run ends the desk with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended by a signal."))
     with tempfile.TemporaryDirectory(prefix="smplat-faults-") as made:
         folder = Path(options.folder or made)
         folder.mkdir(parents=True, exist_ok=True)
