@@ -13,7 +13,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test coverage lint fix hooks docs demo bench audit sbom lock
+.PHONY: help run test coverage lint fix hooks docs demo bench faults audit sbom lock
 
 help: ## Print this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -50,6 +50,9 @@ audit: $(VENV)/.dev ## Look locked packages up among known vulnerabilities
 
 sbom: $(VENV)/.dev ## List locked packages in var/sbom.json (CycloneDX)
 	@mkdir -p var && $(BIN)/cyclonedx-py requirements --output-reproducible --output-file var/sbom.json requirements.lock
+
+faults: $(VENV)/.dev ## Injure a desk for ten minutes; writes docs/reliability.md
+	@$(BIN)/python -m tests.faults.checker $(ARGS)
 
 lock: $(BIN)/python ## Update lock files
 	@$(if $(UV),,$(BIN)/python -m pip install --quiet --disable-pip-version-check uv)

@@ -14,10 +14,10 @@ import httpx
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import F
-from django.utils import timezone
 
 from smplat.lib import outgoing
 from smplat.lib.backoff import pause_after
+from smplat.lib.times import database_now
 from telemetry import metrics
 from telemetry.forward_models import Forward, ForwardBreaker
 
@@ -48,11 +48,11 @@ def queue(content: bytes, content_type: str) -> None:
     metrics.FORWARDS_DROPPED.inc(dropped)
 
 
-def deliver(now: Callable[[], datetime] = timezone.now) -> int:
+def deliver(now: Callable[[], datetime] = database_now) -> int:
     """Send what is due, until nothing is, the endpoint fails, or the shift ends.
 
     Args:
-        now: the clock.
+        now: the clock; claims and pauses hold for all workers, so it is the one that they share.
 
     Returns:
         How many bodies are done with.

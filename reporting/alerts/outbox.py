@@ -18,13 +18,14 @@ from itertools import chain
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from reporting.alerts import slack
 from reporting.models import SlackChannel, SlackMessage
 from reporting.models.messages import SlackMessageQuerySet, slack_settings
 from smplat.lib.backoff import pause_after
 from smplat.lib.queueing import queue_task
+from smplat.lib.times import database_now
 
 logger = logging.getLogger(__name__)
 State = SlackMessage.State
@@ -53,19 +54,19 @@ def put(dedupe_key: str, webhook: str, text: str) -> None:
     """
     if not getattr(settings, webhook):
         return
-    message = SlackMessage(dedupe_key=dedupe_key, webhook=webhook, text=text)
+    message = SlackMessage(dedupe_key=dedupe_key, webhook=webhook, text=text, created_at=Now(), next_attempt_at=Now())
     SlackMessage.objects.bulk_create([message], ignore_conflicts=True)
     transaction.on_commit(partial(queue_task, "reporting.deliver_slack"), robust=True)
 
 
-def deliver(now: Callable[[], datetime] = timezone.now, pause: Callable[[float], None] = time.sleep) -> int:
+def deliver(now: Callable[[], datetime] = database_now, pause: Callable[[float], None] = time.sleep) -> int:
     """Post what is due, at most one message a second to each channel, until nothing is or the shift ends.
 
     A worker that finds a channel taken or paused leaves it alone: whoever posted last looks for more a second later,
     and the schedule looks every half minute.
 
     Args:
-        now: the clock.
+        now: the clock; claims and pauses hold for all workers, so it is the one that they share.
         pause: sleeps for a number of seconds.
 
     Returns:

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
 from django.conf import settings
 from django.core import signing
 from django.core.files import File
@@ -79,6 +80,12 @@ class ObjectStorage(S3Storage):
         content_type, encoding = mimetypes.guess_type(name)
         fitting = "application/gzip" if encoding == "gzip" else content_type
         return {"ContentType": fitting or "application/octet-stream"}
+
+    def _create_session(self) -> Any:
+        """Send bodies without asking for leave: botocore waits for it in a loop that a cut connection never ends."""
+        session = super()._create_session()
+        session.events.unregister("before-call.s3", add_expect_header)
+        return session
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
 """The times that the project accepts, and how it writes them."""
 
 from datetime import UTC, date, datetime, time
+from typing import cast
+
+from django.db import connection
 
 #: The first moment that is accepted, and the first one after the last.
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -19,3 +22,10 @@ def iso(moment: datetime) -> str:
 def midnight(day: date) -> datetime:
     """The first moment of a UTC day."""
     return datetime.combine(day, time.min, UTC)
+
+
+def database_now() -> datetime:
+    """The time by the database's clock, which all processes share, however wrong the clock of one of them is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cast(datetime, cursor.fetchone()[0])

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,8 @@ from tests import ROOT
 
 PASSWORD = "a-password-for-tests"
 API_KEY = "the-key-of-the-desk"
+#: What tells the programs of a desk apart in their command lines.
+PROGRAMS = {"web": "granian", "worker": "celery@%h", "optional worker": "optional@%h", "beat": "beat"}
 _KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
 
 
@@ -87,9 +90,19 @@ class Desk:
                 continue
         return found
 
-    def worker(self) -> psutil.Process | None:
-        """The process of the worker for exports, where there is one."""
-        return next((process for process in self.processes() if "celery@%h" in process.cmdline()), None)
+    def program(self, name: str) -> psutil.Process | None:
+        """The web server, one of the workers, or beat, by the name in ``PROGRAMS``; None while it does not run."""
+        for child in psutil.Process(self.process.pid).children() if self.process else []:
+            # One that was just killed has no command line any more.
+            with suppress(psutil.NoSuchProcess):
+                if PROGRAMS[name] in child.cmdline():
+                    return child
+        return None
+
+    def postmaster(self) -> psutil.Process:
+        """The process of the embedded database that has started the others."""
+        pid = (self.var_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0]
+        return psutil.Process(int(pid))
 
     def database(self) -> psycopg.Connection:
         """A session of the instance's database."""

@@ -119,9 +119,9 @@ class TestAWorkerKilledInMidRun:
             writer.execute("LOCK TABLE telemetry_quickorderevent IN ROW EXCLUSIVE MODE")
             killed = desk.start_run(operator)
             wait_for(lambda: state(killed) == "running")
-            worker = desk.worker()
+            worker = desk.program("worker")
             worker.kill()
-            wait_for(lambda: (revived := desk.worker()) and revived.pid != worker.pid)
+            wait_for(lambda: (revived := desk.program("worker")) and revived.pid != worker.pid)
             following = desk.start_run(operator)
             wait_for(lambda: state(following) == "running")
             assert state(killed) == "failed"

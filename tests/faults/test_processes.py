@@ -4,7 +4,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -13,7 +13,7 @@ import pytest
 
 from smplat import embedded
 from tests import ROOT
-from tests.e2e.desk import Desk, wait_for
+from tests.e2e.desk import PROGRAMS, Desk, wait_for
 from tests.factories import quick_order_event
 
 
@@ -23,23 +23,6 @@ def desk(tmp_path_factory):
     desk = Desk(tmp_path_factory.mktemp("faults") / "var").start()
     yield desk
     desk.stop()
-
-
-def postmaster(desk: Desk) -> psutil.Process:
-    """The process of the embedded database that has started the others."""
-    pid = (desk.var_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0]
-    return psutil.Process(int(pid))
-
-
-def program(desk: Desk, name: str) -> psutil.Process | None:
-    """The web server, one of the workers, or beat."""
-    marks = {"web": "granian", "worker": "celery@%h", "optional": "optional@%h", "beat": "beat"}
-    for child in psutil.Process(desk.process.pid).children() if desk.process else []:
-        # One that was just killed has no command line any more.
-        with suppress(psutil.NoSuchProcess):
-            if marks[name] in child.cmdline():
-                return child
-    return None
 
 
 def captured(desk: Desk) -> str | None:
@@ -61,7 +44,7 @@ def stored(desk: Desk) -> set[str]:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT], ids=["kill -9", "stop -m immediate"])
 def test_the_database_is_started_again_and_holds_what_was_acknowledged(desk, number):
     acknowledged = {captured(desk) for _ in range(20)}
-    fallen = postmaster(desk)
+    fallen = desk.postmaster()
 
     fallen.send_signal(number)
     fallen.wait(10)
@@ -72,14 +55,14 @@ def test_the_database_is_started_again_and_holds_what_was_acknowledged(desk, num
 
 
 def test_programs_that_do_not_answer_are_replaced(desk):
-    stopped = {name: process for name in ("web", "worker", "optional", "beat") if (process := program(desk, name))}
+    stopped = {name: process for name in PROGRAMS if (process := desk.program(name))}
     assert len(stopped) == 4
     for process in stopped.values():
         for part in (process, *process.children(recursive=True)):
             part.suspend()
 
     def are_replaced() -> bool:
-        return all((found := program(desk, name)) and found != process for name, process in stopped.items())
+        return all((found := desk.program(name)) and found != process for name, process in stopped.items())
 
     wait_for(are_replaced, 75)
     wait_for(lambda: captured(desk), 30)
@@ -112,7 +95,7 @@ def test_a_second_scheduler_on_the_database_is_noticed_and_said(desk, tmp_path):
 
 
 def test_nothing_outlives_a_launcher_that_is_killed(desk):
-    programs = [process for name in ("web", "worker", "optional", "beat") if (process := program(desk, name))]
+    programs = [process for name in PROGRAMS if (process := desk.program(name))]
     programs += [part for process in programs for part in process.children(recursive=True)]
     acknowledged = captured(desk)
 

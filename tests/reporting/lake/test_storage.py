@@ -1,6 +1,7 @@
 """The lake on a disk and on S3."""
 
 import os
+import socket
 import threading
 import time
 from datetime import timedelta
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from reporting.lake import storage
+from tests.fakes import tcp_server
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -203,3 +205,30 @@ class TestAbandonedFiles:
         storage.sweep()
 
         assert sorted(path.name for path in folder.iterdir()) == [".settings", "a.ndjson"]
+
+
+def test_an_s3_server_that_breaks_off_amid_an_interim_answer_is_an_error(settings):
+    """A loop of botocore's that has no end, were it to wait for leave to send the body."""
+
+    def break_off(client: socket.socket, is_over: threading.Event) -> None:
+        client.recv(65_536)
+        client.sendall(b"HTTP/1.1 100 Continue\r\n")
+
+    problems: list[str] = []
+
+    def write() -> None:
+        try:
+            storage.write("s3://lake/object", BytesIO(b"content"))
+        except storage.LakeError as error:
+            problems.append(str(error))
+
+    with tcp_server(break_off) as address:
+        settings.AWS_S3_ENDPOINT_URL = f"http://{address}"
+        storage._bucket.cache_clear()
+        # A thread, since a loop without an end would keep the suite.
+        writer = threading.Thread(target=write, daemon=True)
+        writer.start()
+        writer.join(60)
+    storage._bucket.cache_clear()
+
+    assert [problem.partition(":")[0] for problem in problems] == ["cannot write s3"]
