@@ -11,6 +11,7 @@ MOVES = "/admin/reporting/checkpointmove/"
 EVENTS = "/admin/telemetry/quickorderevent/"
 USERS = "/admin/auth/user/"
 GROUPS = "/admin/auth/group/"
+SEARCH = "/admin/search/"
 AUTOCOMPLETE = "/admin/autocomplete/?term=a%00b&app_label=reporting"
 
 
@@ -44,6 +45,8 @@ def status(client, url):
         f"{USERS}?is_staff__exact=%00",
         f"{GROUPS}?name__regex=(",
         f"{GROUPS}?name=a%00b",
+        f"{SEARCH}?s=a&page=nonsense",
+        f"{SEARCH}?s=a&page=9",
     ],
 )
 def test_a_lookup_that_is_not_declared_or_not_valid_is_refused(operator, url):
@@ -79,6 +82,8 @@ def test_a_path_with_a_nul_character_is_refused(operator, path):
         f"{USERS}?q=a%00b",
         f"{USERS}?groups__id__exact=9999999999999999999999",
         f"{GROUPS}?q=a",
+        f"{SEARCH}?s=a",
+        f"{SEARCH}?s=a&page=1",
         f"{AUTOCOMPLETE}&model_name=auditentry&field_name=user",
         f"{AUTOCOMPLETE}&model_name=checkpointmove&field_name=run",
     ],
