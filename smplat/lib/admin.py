@@ -56,6 +56,10 @@ class DeclaredFilters:
             raise DisallowedModelAdminLookup("A filter or a page number in the URL is not valid.") from error
         return changelist
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Find an object by the field that ``_to_field`` names in the URL, or by its key where it names none."""
+        return super().get_object(request, object_id, from_field or None)  # type: ignore[misc]
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:

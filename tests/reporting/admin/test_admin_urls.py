@@ -92,6 +92,15 @@ def test_declared_filters_searches_and_pages_are_answered(operator, url):
     assert status(operator, url) == 200
 
 
+@pytest.mark.parametrize("model", ["reporting/checkpoint", "telemetry/quickorderevent", "auth/user"])
+@pytest.mark.parametrize("page", ["change", "delete"])
+def test_an_empty_name_of_a_field_is_that_of_the_key(operator, model, page):
+    usual = status(operator, f"/admin/{model}/1/{page}/")
+
+    assert usual < 500
+    assert status(operator, f"/admin/{model}/1/{page}/?_to_field=") == usual
+
+
 def test_a_page_beyond_the_last_one_is_refused(operator, monkeypatch):
     monkeypatch.setattr("smplat.lib.admin.EvidenceAdmin.list_per_page", 1)
     monkeypatch.setattr("smplat.lib.admin.EvidenceAdmin.list_max_show_all", 0)
