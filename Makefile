@@ -13,7 +13,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test coverage lint fix hooks docs demo bench lock
+.PHONY: help run test coverage lint fix hooks docs demo bench fuzz lock
 
 help: ## Print this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,9 @@ demo: $(VENV)/.run ## Fill the running instance with samples and export them
 
 bench: $(VENV)/.dev ## Measure capture and reading; prints ratios of one run
 	@$(BIN)/python -m bench
+
+fuzz: $(VENV)/.dev ## Send hostile requests to a desk of its own, and play histories
+	@sh -ec '$(BIN)/python -m tests.fuzz $(ARGS); HISTORIES=300 $(BIN)/python -m pytest -n 0 tests/reporting/exports/test_histories.py'
 
 lock: $(BIN)/python ## Update lock files
 	@$(if $(UV),,$(BIN)/python -m pip install --quiet --disable-pip-version-check uv)
