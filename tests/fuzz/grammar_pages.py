@@ -163,7 +163,9 @@ def planted(rng: Random, known: Known) -> Request:
         path = f"/admin/reports/runs/{known.runs[number]}/receipt"
         placed = Planted(known.manifests[number], content)
         return Request("GET /admin/reports/runs/{run}/receipt", "GET", path, who=OPERATOR, planted=placed)
-    placed = Planted("status", parts.json_body(rng, STATUS))
+    # The product alone writes this column, so that it holds nothing that is nested beyond reading.
+    content = parts.json_body(rng, STATUS)
+    placed = Planted("status", content if content.count(b"[") + content.count(b"{") < 500 else b"{}")
     path = rng.choice(("/admin/reports", "/admin/reports/cards", "/admin/onboarding"))
     return Request(f"GET {path}", "GET", path, who=OPERATOR, planted=placed)
 
