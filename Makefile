@@ -13,7 +13,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test coverage lint fix hooks docs demo bench faults audit sbom lock
+.PHONY: help run test coverage lint fix hooks docs demo bench faults fuzz audit sbom lock
 
 help: ## Print this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,6 +53,9 @@ sbom: $(VENV)/.dev ## List locked packages in var/sbom.json (CycloneDX)
 
 faults: $(VENV)/.dev ## Injure a desk for ten minutes; writes docs/reliability.md
 	@$(BIN)/python -m tests.faults.checker $(ARGS)
+
+fuzz: $(VENV)/.dev ## Send hostile requests to a desk of its own, and play histories
+	@sh -ec '$(BIN)/python -m tests.fuzz $(ARGS); HISTORIES=300 $(BIN)/python -m pytest -n 0 tests/reporting/exports/test_histories.py'
 
 lock: $(BIN)/python ## Update lock files
 	@$(if $(UV),,$(BIN)/python -m pip install --quiet --disable-pip-version-check uv)

@@ -53,6 +53,7 @@ ALLOWED_HOSTS = sorted({*_env.string_list("ALLOWED_HOSTS", (_public.hostname or 
 if "*" in ALLOWED_HOSTS and not DEBUG:
     _env.refuse("ALLOWED_HOSTS", "'*' lets anyone choose the host; name the hosts, separated by commas")
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+CSRF_FAILURE_VIEW = "smplat.lib.errors.csrf_failure"
 TRUSTED_PROXIES = _env.integer("TRUSTED_PROXIES", 0, 0, 10)
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https

@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from smplat import health
 from smplat.lib import errors
+from smplat.lib.admin import search
 from smplat.signin.urls import patterns as sign_in
 
 _schema = SpectacularAPIView.as_view(api_version=settings.VERSION, renderer_classes=[OpenApiJsonRenderer2])
@@ -25,6 +26,7 @@ urlpatterns = [
     path("admin/reports/", RedirectView.as_view(url="/admin/reports", query_string=True)),
     path("admin/onboarding/", RedirectView.as_view(url="/admin/onboarding", query_string=True)),
     *sign_in(settings.SECOND_FACTOR != "OFF", bool(settings.OIDC_ISSUER_URL)),
+    path("admin/search/", search),
     path("admin/", admin.site.urls),
 ]
 handler400 = errors.bad_request

@@ -194,4 +194,5 @@ def _recorded_at(value: Any, received_at: datetime) -> datetime:
         raise RefusedError("recordedAt", "must have an offset, such as Z or +01:00")
     if not is_accepted(moment):
         raise RefusedError("recordedAt", "must lie between 1970 and 2200")
-    return moment
+    # PostgreSQL takes no offset of 16 hours and more.
+    return moment.astimezone(UTC)

@@ -117,7 +117,7 @@ class CheckpointAdmin(EvidenceAdmin):
     def undo_view(self, request: HttpRequest, feed: str) -> HttpResponse:
         self._to_be_moved(request, feed)
         number = request.POST.get("move", "")
-        if not (number.isascii() and number.isdigit() and int(number) <= _LARGEST_POSITION):
+        if not (number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= _LARGEST_POSITION):
             raise Http404("move is the number of a move")
         last = get_object_or_404(CheckpointMove, pk=number, feed=feed)
         return self._answer(request, feed, lambda: rewinds.undo(last, _user(request)))

@@ -98,7 +98,7 @@ def moment(text: object) -> datetime:
     except ValueError:
         found = None
     if found is None or found.utcoffset() is None or not is_accepted(found):
-        raise refused(repr(text), _TIMES)
+        raise refused(_shown(text), _TIMES)
     return found.astimezone(UTC)
 
 
@@ -106,6 +106,13 @@ def refused(found: str, allowed: str) -> ValueError:
     """The error of a value that is not allowed."""
     shown = found if len(found) <= _MAX_QUOTE_LENGTH else f"{found[:_MAX_QUOTE_LENGTH]}…"
     return ValueError(f"found {shown}, allowed is {allowed}")
+
+
+def _shown(value: object) -> str:
+    """A value of the file as an error quotes it; one that is nested may be too deep to be written."""
+    if isinstance(value, dict):
+        return "an object"
+    return "an array" if isinstance(value, list) else repr(value)
 
 
 def _values(content: bytes) -> dict[str, Any]:
@@ -127,7 +134,7 @@ def _values(content: bytes) -> dict[str, Any]:
 def _point(values: dict[str, Any], feed: str) -> Point:
     named, cursor, position = values.pop("feed", feed), values.pop("cursor", None), values.pop("position", None)
     if named != feed:
-        raise refused(f"a checkpoint of feed {named!r}", f"one of feed {feed!r}")
+        raise refused(f"a checkpoint of feed {_shown(named)}", f"one of feed {feed!r}")
     if cursor is None and position is None:
         raise refused("neither cursor nor position", _FORMS)
     updated_at = values.pop("updatedAt", None)
@@ -150,7 +157,7 @@ def _past(cursor: object) -> datetime:
 
 def _whole(name: str, value: object) -> int:
     if type(value) is not int or value < 0:
-        raise refused(f"{name} {value!r}", "a whole number, 0 or more")
+        raise refused(f"{name} {_shown(value)}", "a whole number, 0 or more")
     return value
 
 

@@ -8,7 +8,7 @@ finds it however deep the page lies.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +70,8 @@ def parse(text: str) -> Cursor:
         raise CursorError(f"Holds a time that does not exist: {error}.") from error
     if not is_accepted(at):
         raise CursorError("Must lie between 1970 and 2200.")
-    return Cursor(at, UUID(match["tie"]) if match["tie"] else None)
+    # PostgreSQL takes no offset of 16 hours and more.
+    return Cursor(at.astimezone(UTC), UUID(match["tie"]) if match["tie"] else None)
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,13 @@ def of_runs() -> list[RunDrift]:
 
 
 def _of_run(run: ExportRun) -> float:
-    export, live = (run.status or {}).get("metrics", {}), run.live_metrics or {}
-    figures = [Figure(key, None, export.get(key, 0), live.get(key, 0)) for key in _COUNTS]
+    export, live = _counts(run.status, "metrics"), _counts({"live": run.live_metrics}, "live")
+    figures = [Figure(key, None, export[key], live[key]) for key in _COUNTS]
     return max(figure.drift or 0.0 for figure in figures)
+
+
+def _counts(document: Any, name: str) -> dict[str, int]:
+    """The counts that stored JSON holds under ``name``; 0 for each that it does not hold."""
+    stored = document.get(name) if isinstance(document, dict) else None
+    given = stored if isinstance(stored, dict) else {}
+    return {key: given[key] if type(given.get(key)) is int else 0 for key in _COUNTS}

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.core.validators import MaxValueValidator
 from django.db.models import F, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleLessThan
 from django.http import HttpRequest, HttpResponse
@@ -14,10 +15,15 @@ from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import page_link
-from smplat.lib.times import midnight
+from smplat.lib.times import LATEST, midnight
 
 LISTED_RUNS = 50
 _ANY = ("", "any")
+
+
+def _day(label: str) -> forms.DateField:
+    last = MaxValueValidator(LATEST.date(), "Must lie before 2200.")
+    return forms.DateField(required=False, label=label, widget=forms.DateInput({"type": "date"}), validators=[last])
 
 
 class RunFilter(forms.Form):
@@ -27,8 +33,8 @@ class RunFilter(forms.Form):
     state = forms.ChoiceField(required=False, choices=[_ANY, *ExportRun.State.choices])
     trigger = forms.ChoiceField(required=False, choices=[_ANY, *ExportRun.Trigger.choices])
     user = forms.CharField(required=False, max_length=150)
-    since = forms.DateField(required=False, label="From (UTC)", widget=forms.DateInput({"type": "date"}))
-    until = forms.DateField(required=False, label="To (UTC)", widget=forms.DateInput({"type": "date"}))
+    since = _day("From (UTC)")
+    until = _day("To (UTC)")
     before = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def clean_before(self) -> ExportRun | None:

@@ -1,8 +1,8 @@
 """Runs of exports: the page of each, its progress, the start of one and its repetition."""
 
+from dataclasses import asdict
 from uuid import UUID
 
-import orjson
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
@@ -15,9 +15,9 @@ from reporting.exports.artifacts import artifact
 from reporting.feeds import Feed
 from reporting.feeds.fence import FenceTimeoutError
 from reporting.lake import storage
-from reporting.lake.manifests import manifest_uri
 from reporting.models import AuditEntry, ExportRun
 from reporting.pages.frame import EXPORT, START, VIEW, feed_of, operator_page, page, user_of
+from reporting.warehouse.objects import MismatchError, receipt_of
 
 Action = AuditEntry.Action
 
@@ -50,8 +50,8 @@ def receipt(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = get_object_or_404(ExportRun.objects.exclude(object_uri=""), pk=run_id)
     context = {"title": "Receipt", "run": run, "problem": "", "facts": {}}
     try:
-        context["facts"] = orjson.loads(b"".join(storage.read(manifest_uri(run.object_uri))))
-    except (storage.LakeError, orjson.JSONDecodeError) as error:
+        context["facts"] = asdict(receipt_of(run.definition, run.object_uri))
+    except (storage.LakeError, MismatchError) as error:
         context["problem"] = f"The receipt cannot be read: {error}."
     is_fragment = "HX-Request" in request.headers
     return page(request, "reporting/_receipt.html" if is_fragment else "reporting/receipt.html", context)

@@ -18,6 +18,7 @@ from reporting.warehouse.reader import SHAPES
 
 _MANIFEST = manifest_uri("")
 _MAX_MANIFEST_BYTES = 65_536
+_STRINGS = ("object", "sha256", "firstRecordedAt", "lastRecordedAt", "createdAt", "run")
 _BUFFER_BYTES = 1_048_576
 
 
@@ -76,6 +77,10 @@ def _check(feed: Feed, receipt: Receipt) -> None:
         raise MismatchError(f"the manifest names the shape {receipt.shape!r}; there are {' and '.join(SHAPES)}")
     if not all(type(number) is int for number in (receipt.bytes, receipt.rows, receipt.idSum)):
         raise MismatchError("bytes, rows and idSum of the manifest have to be whole numbers")
+    if not all(position is None or type(position) is int for position in (receipt.firstPosition, receipt.lastPosition)):
+        raise MismatchError("the positions of the manifest have to be whole numbers, or null")
+    if not all(isinstance(getattr(receipt, name), str) for name in _STRINGS):
+        raise MismatchError(f"{', '.join(_STRINGS)} of the manifest have to be strings")
 
 
 def lines(object_uri: str, receipt: Receipt) -> Iterator[bytes]:

@@ -3,14 +3,26 @@
 import uuid
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import SuspiciousOperation
+from django.core.paginator import InvalidPage
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
 _NUL = "\0"
+
+
+def search(request: HttpRequest) -> HttpResponse:
+    """The admin's search over its lists; refuse with a 400 a page of it that there is not."""
+    try:
+        return admin.site.admin_view(admin.site.search)(request)  # type: ignore[attr-defined, no-any-return]
+    except InvalidPage as error:
+        raise SuspiciousOperation(f"The search has no such page: {error}") from error
 
 
 class DeclaredChangeList(ChangeList):
@@ -45,6 +57,16 @@ class DeclaredFilters:
             raise DisallowedModelAdminLookup("A filter or a page number in the URL is not valid.") from error
         return changelist
 
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Carry out an action on the chosen objects; refuse keys with a NUL character, which no column holds."""
+        if any(_NUL in key for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            raise SuspiciousOperation("A chosen key holds a NUL character.")
+        return super().response_action(request, queryset)  # type: ignore[misc]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Find an object by the field that ``_to_field`` names in the URL, or by its key where it names none."""
+        return super().get_object(request, object_id, from_field or None)  # type: ignore[misc]
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -66,8 +88,8 @@ class EvidenceAdmin(DeclaredFilters, ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find a row by its exact id, by index; any other term finds nothing."""
-        if not search_term:
+        """Find a row by its exact id, by index; any other term finds nothing. A list without a search stays whole."""
+        if not search_term or not self.get_search_fields(request):
             return queryset, False
         try:
             return queryset.filter(event_id=uuid.UUID(search_term.strip())), False

@@ -49,8 +49,9 @@ def is_disk_full(error: Exception) -> bool:
     return isinstance(error.__cause__, psycopg.errors.DiskFull)
 
 
-def _answer(request: HttpRequest, status: int) -> HttpResponse:
-    title, text = _TEXTS[status]
+def _answer(request: HttpRequest, status: int, explanation: str = "") -> HttpResponse:
+    title, usual = _TEXTS[status]
+    text = explanation or usual
     if request.path.startswith(("/api/", "/lake/")):
         return JsonResponse({"detail": text}, status=status)
     return render(request, "error.html", {"title": title, "text": text}, status=status)
@@ -62,6 +63,11 @@ def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Any) -> HttpResponse:
     return _answer(request, 403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Refuse a POST without the token of a form of ours, in place of Django's own page."""
+    return _answer(request, 403, "This form has expired, or another site sent it. Please load the page again.")
 
 
 def not_found(request: HttpRequest, exception: Any) -> HttpResponse:

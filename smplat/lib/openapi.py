@@ -122,6 +122,16 @@ _AWAY = error(
 )
 
 
+def _next_page(path: str) -> Schema:
+    """The link from a page of the list at ``path`` to the next one."""
+    pointer = path.replace("~", "~0").replace("/", "~1")
+    return {
+        "operationRef": f"#/paths/{pointer}/get",
+        "parameters": {"cursor": "$response.body#/nextCursor"},
+        "description": "The next page; the last one has null for its cursor.",
+    }
+
+
 class Inspector(AutoSchema):
     """drf-spectacular's, which also knows the errors that every endpoint may answer, and makes up examples."""
 
@@ -129,7 +139,10 @@ class Inspector(AutoSchema):
         """Describe a method of the view, with what its description refers to by name."""
         for name, schema in _components.items():
             registry.register_on_missing(ResolvedComponent(name, ResolvedComponent.SCHEMA, schema, object=name))
-        return super().get_operation(path, path_regex, path_prefix, method, registry)
+        operation = super().get_operation(path, path_regex, path_prefix, method, registry)
+        if operation and any(parameter["name"] == "cursor" for parameter in operation.get("parameters", [])):
+            operation["responses"]["200"]["links"] = {"nextPage": _next_page(path)}
+        return operation
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         """The name of a serializer's component, which one that is made for a feed says itself."""

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import uuid
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -64,6 +65,13 @@ class TestOneEvent:
         post(stranger, quick_order_event(recordedAt=None))
 
         assert before <= QuickOrderEvent.objects.get().recorded_at <= timezone.now()
+
+    @pytest.mark.parametrize("offset", ["-23:59", "+23:59", "+16:00", "-00:00:01"])
+    def test_a_time_is_kept_whatever_its_offset(self, stranger, offset):
+        given = f"2026-11-08T08:04:48.397001{offset}"
+
+        assert post(stranger, quick_order_event(recordedAt=given)).status_code == 202
+        assert QuickOrderEvent.objects.get().recorded_at == datetime.fromisoformat(given)
 
     def test_an_id_that_is_no_uuid_maps_to_the_same_uuid_every_time(self, stranger):
         event = quick_order_event(id="evt_1731052800000_a1b2c3")

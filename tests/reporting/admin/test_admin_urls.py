@@ -11,6 +11,7 @@ MOVES = "/admin/reporting/checkpointmove/"
 EVENTS = "/admin/telemetry/quickorderevent/"
 USERS = "/admin/auth/user/"
 GROUPS = "/admin/auth/group/"
+SEARCH = "/admin/search/"
 AUTOCOMPLETE = "/admin/autocomplete/?term=a%00b&app_label=reporting"
 
 
@@ -44,6 +45,9 @@ def status(client, url):
         f"{USERS}?is_staff__exact=%00",
         f"{GROUPS}?name__regex=(",
         f"{GROUPS}?name=a%00b",
+        f"{SEARCH}?s=a&page=nonsense",
+        f"{SEARCH}?s=a&page=9",
+        "/admin/reports/runs/?until=9999-12-31",
     ],
 )
 def test_a_lookup_that_is_not_declared_or_not_valid_is_refused(operator, url):
@@ -79,12 +83,39 @@ def test_a_path_with_a_nul_character_is_refused(operator, path):
         f"{USERS}?q=a%00b",
         f"{USERS}?groups__id__exact=9999999999999999999999",
         f"{GROUPS}?q=a",
+        f"{SEARCH}?s=a",
+        f"{MOVES}?q=00000000-0000-0000-0000-000000000007",
+        "/admin/reporting/webhookdestination/?q=00000000-0000-0000-0000-000000000007",
+        f"{SEARCH}?s=a&page=1",
         f"{AUTOCOMPLETE}&model_name=auditentry&field_name=user",
         f"{AUTOCOMPLETE}&model_name=checkpointmove&field_name=run",
     ],
 )
 def test_declared_filters_searches_and_pages_are_answered(operator, url):
     assert status(operator, url) == 200
+
+
+@pytest.mark.parametrize("model", ["reporting/checkpoint", "telemetry/quickorderevent", "auth/user"])
+@pytest.mark.parametrize("page", ["change", "delete"])
+def test_an_empty_name_of_a_field_is_that_of_the_key(operator, model, page):
+    usual = status(operator, f"/admin/{model}/1/{page}/")
+
+    assert usual < 500
+    assert status(operator, f"/admin/{model}/1/{page}/?_to_field=") == usual
+
+
+def test_a_chosen_key_with_a_nul_character_is_refused(operator):
+    operator.raise_request_exception = False
+    form = {"action": "enable", "_selected_action": "a\0b"}
+
+    assert operator.post("/admin/reporting/webhookdestination/", form).status_code == 400
+
+
+def test_a_move_of_too_many_digits_is_not_found(operator):
+    operator.raise_request_exception = False
+    Checkpoint.objects.create(feed="quick_order", position=0, cursor="2026-01-01T00:00:00Z", rows=0)
+
+    assert operator.post("/admin/reporting/checkpoint/quick_order/undo/", {"move": "9" * 5_000}).status_code == 404
 
 
 def test_a_page_beyond_the_last_one_is_refused(operator, monkeypatch):

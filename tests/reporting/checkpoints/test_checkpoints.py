@@ -110,6 +110,8 @@ class TestForms:
             (b'{"cursor": NaN}', "allowed is a JSON object"),
             (b'"2026-01-22T04:00:00Z', "allowed is a JSON object"),
             (b'{"a":' * 2_000, "allowed is a JSON object"),
+            (b'{"cursor":' + b"[" * 900 + b"]" * 900 + b"}", f"found an array, {TIMES}"),
+            (b'{"cursor": null, "position": {"a": 1}}', f"found position an object, {WHOLE}"),
             (b"\xff\xfe\x00", "allowed is a JSON object"),
             (b" " * 70_000, "found more than 65536 bytes"),
             (b"{}", "found neither cursor nor position"),

@@ -38,6 +38,9 @@ class TestGrammar:
     def test_a_timestamp_with_or_without_a_tie_break_is_read(self, text, cursor):
         assert cursors.parse(text) == cursor
 
+    def test_its_time_is_in_utc_since_the_database_takes_no_offset_of_16_hours(self):
+        assert str(cursors.parse("2026-01-22T23:59:00-23:59").at) == "2026-01-23 23:58:00+00:00"
+
     @pytest.mark.parametrize("cursor", [Cursor(TIE), Cursor(TIE, KEY), Cursor(TIE.replace(microsecond=0))])
     def test_what_is_written_is_read_again(self, cursor):
         assert cursors.parse(str(cursor)) == cursor

@@ -140,6 +140,15 @@ class TestRuns:
 
         assert [round(item.percent) for item in drift.of_runs()] == [20, 0]
 
+    @pytest.mark.parametrize("status", [[], {"metrics": 1}, {"metrics": {"startCount": {"a": 1}}}, {"metrics": None}])
+    def test_a_damaged_status_of_a_run_counts_as_holding_nothing(self, operator, status):
+        events(starts=1)
+        export()
+        ExportRun.objects.update(status=status)
+
+        assert [item.percent for item in drift.of_runs()] == [100]
+        assert operator.get(REPORTS).status_code == 200
+
 
 class TestPage:
     def test_an_empty_desk_says_what_to_do(self, operator):

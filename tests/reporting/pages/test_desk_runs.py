@@ -12,6 +12,8 @@ from django.utils import timezone
 from reporting.exports import previews, runs
 from reporting.exports.progress import Meter
 from reporting.feeds import FEEDS
+from reporting.lake import storage
+from reporting.lake.manifests import manifest_uri
 from reporting.models import ExportRun
 from tests.database import add_quick_orders, capture, database_url, export
 from tests.factories import quick_order_event
@@ -162,6 +164,16 @@ class TestRunPage:
         (tmp_path / "lake").rename(tmp_path / "elsewhere")
 
         assert "The receipt cannot be read: cannot read file://" in text(
+            operator.get(f"{run.get_absolute_url()}/receipt")
+        )
+
+    @pytest.mark.parametrize("manifest", ['{"rows": 1}', "[]", '{"rows":' * 900 + "1" + "}" * 900, "{"])
+    def test_a_receipt_that_is_damaged_is_explained(self, operator, manifest):
+        capture([quick_order_event()])
+        run = export()
+        storage.write(manifest_uri(run.object_uri), manifest.encode())
+
+        assert "The receipt cannot be read: the manifest is not JSON, or a part of it is missing." in text(
             operator.get(f"{run.get_absolute_url()}/receipt")
         )
 

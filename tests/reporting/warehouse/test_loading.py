@@ -228,6 +228,8 @@ DAMAGE = {
     "another feed": ({"feed": "guardrail_workflow"}, "the manifest names the feed 'guardrail_workflow'"),
     "an unknown shape": ({"shape": "round"}, "the manifest names the shape 'round'"),
     "rows that are no number": ({"rows": "1"}, "have to be whole numbers"),
+    "a time that is no string": ({"lastRecordedAt": [[1]]}, "have to be strings"),
+    "a position that is no number": ({"firstPosition": {"a": 1}}, "have to be whole numbers"),
 }
 
 
