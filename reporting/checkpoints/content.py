@@ -12,7 +12,9 @@ from typing import Any
 import orjson
 from django.utils import timezone
 
+from reporting.feeds import FEEDS
 from reporting.feeds.fence import last_position
+from reporting.feeds.shapes import model_of
 from smplat.lib.times import is_accepted, iso
 
 #: How far ahead of this machine's clock a checkpoint may be, since the clocks of two machines differ.
@@ -171,3 +173,27 @@ def check_position(position: int, feed: str) -> None:
     """
     if position > (last := last_position(feed)):
         raise refused(f"position {position}", f"one up to {last}, the last one of {feed}")
+
+
+def check_history(point: Point, origin: str) -> None:
+    """Refuse a position and time of which this database has no row.
+
+    A database that was restored gives lost positions out again, and an export that goes on after one of them would skip
+    the new rows before it.
+
+    Args:
+        point: a checkpoint that the database does not know of.
+        origin: its path or URI, for the error.
+
+    Raises:
+        CheckpointError: the position is that of another history.
+    """
+    if not point.position or point.cursor is None:
+        return
+    feed = FEEDS[point.feed]
+    row = model_of(feed).objects.filter(position=point.position).values_list(feed.time_column, flat=True).first()
+    if row is None or iso(row) != point.cursor:
+        raise CheckpointError(
+            f"the checkpoint {origin} cannot be used: {point} is of another history, and no row here is that one; "
+            "remove the checkpoint to start at the first row, or replace it by the time to start at"
+        )

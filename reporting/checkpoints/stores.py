@@ -11,7 +11,7 @@ from typing import Protocol
 
 import orjson
 
-from reporting.checkpoints.content import MAX_BYTES, CheckpointError, Point, check_position, parse
+from reporting.checkpoints.content import MAX_BYTES, CheckpointError, Point, check_history, check_position, parse
 from reporting.checkpoints.moves import move
 from reporting.lake import storage
 from reporting.models import Checkpoint, ExportRun
@@ -208,7 +208,10 @@ def starting_point(database: CheckpointStore, mirror: CheckpointStore) -> tuple[
     """
     point = database.read()
     try:
-        return reconcile(point, mirror.read())
+        copy = mirror.read()
+        if point is None and copy is not None:
+            check_history(copy, mirror.name)
+        return reconcile(point, copy)
     except CheckpointError as error:
         if point is None:
             raise

@@ -28,7 +28,7 @@ from reporting.checkpoints.stores import (
 from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
 from reporting.lake import storage
-from reporting.models import Checkpoint, CheckpointMove, ExportRun
+from reporting.models import Checkpoint, CheckpointMove, ExportRun, GuardrailFollowUp
 from smplat.lib.times import iso
 from telemetry.models import QuickOrderEvent
 from tests.database import capture_quick_orders, create_follow_up, export
@@ -327,6 +327,21 @@ class TestReconcile:
         assert used == database.read()
         assert note is not None
         assert "cursor.json cannot be used" in note
+
+    def test_a_copy_of_a_row_that_is_here_is_taken_over(self, tmp_path, drawn):
+        mirror = FileStore(tmp_path / "cursor.json", FEED)
+        at = GuardrailFollowUp.objects.get(position=drawn).created_at
+        mirror.write(point(position=drawn, cursor=iso(at)))
+
+        assert starting_point(DatabaseStore(FEED), mirror)[0] == point(position=drawn, cursor=iso(at))
+
+    def test_a_copy_of_rows_that_a_restore_took_away_is_an_error(self, tmp_path, drawn):
+        """New rows have got the positions that the lost ones had; to go on after them would skip those before."""
+        mirror = FileStore(tmp_path / "cursor.json", FEED)
+        mirror.write(point(position=drawn))
+
+        with pytest.raises(CheckpointError, match=r"cursor\.json cannot be used: .* is of another history"):
+            starting_point(DatabaseStore(FEED), mirror)
 
     def test_a_corrupt_copy_is_an_error_where_the_database_has_none(self, tmp_path, drawn):
         (tmp_path / "cursor.json").write_text("{")
