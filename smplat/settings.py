@@ -109,6 +109,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "data_folder_in": str(_broker_dir / "messages"),
         "data_folder_out": str(_broker_dir / "messages"),
         "control_folder": str(_broker_dir / "control"),
+        # Seconds between two looks into the folder: people wait for "Run now", and for the end of a worker.
+        "polling_interval": 0.2,
     }
 )
 # What may wait without harm, on servers of others, has a queue and a worker of its own: it must not hold up exports.
