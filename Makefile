@@ -13,7 +13,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test coverage lint fix hooks docs demo bench faults fuzz audit sbom lock
+.PHONY: help run test coverage lint fix hooks docs demo bench audit sbom faults fuzz lock
 
 help: ## Print this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10

@@ -86,7 +86,7 @@ def capture(rng: Random, known: Known) -> Request:
     usual, body = _events(rng)
     headers = parts.content_type(rng, usual)
     if rng.random() < 0.03:
-        headers, body = (*headers, ("Content-Encoding", "gzip")), gzip.compress(body, 1)
+        headers, body = (*headers, ("Content-Encoding", "gzip")), gzip.compress(body, 1, mtime=0)
     return Request(
         f"POST {path}",
         parts.method(rng, "POST"),

@@ -15,7 +15,7 @@ from tests.reporting.exports.histories import WINDOWED, Histories
 #: How many histories `make fuzz` tries; the suite tries a few, always the same.
 HISTORIES = int(os.environ.get("HISTORIES", "0"))
 MAX_STEPS = 30
-IN_THE_SUITE = 30
+IN_THE_SUITE = 15
 
 
 @pytest.mark.django_db(transaction=True)
