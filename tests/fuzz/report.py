@@ -21,9 +21,10 @@ def report(plan: Plan, outcome: Outcome) -> str:
             f"`make fuzz` with seed {plan.seed}: {outcome.sent:,} requests in {outcome.seconds / 60:.1f} minutes, "
             f"{outcome.sent / max(outcome.seconds, 0.001):.0f} a second, {_verdict(outcome)}.",
             "",
-            "A request fails where it is answered by a 5xx, by HTML from the API, not at all, or later than after "
-            f"{verdicts.MAX_SECONDS:.0f} s (sent again alone, three times). The web processes fail where the line "
-            f"through the second half of their memory grows by more than {verdicts.MAX_GROWTH_BYTES // _MIB} MiB.",
+            "A request fails where it is answered by a 5xx (but `/readyz` by a 503), by HTML from the API, not at all, "
+            f"or later than after {verdicts.MAX_SECONDS:.0f} s (sent again alone, three times). The web processes fail "
+            f"where the line through the second half of their memory grows by more than "
+            f"{verdicts.MAX_GROWTH_BYTES // _MIB} MiB.",
             "",
             *_memory(outcome),
             "",
