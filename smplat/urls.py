@@ -13,6 +13,8 @@ from smplat.lib.admin import search
 from smplat.signin.urls import patterns as sign_in
 
 _schema = SpectacularAPIView.as_view(api_version=settings.VERSION, renderer_classes=[OpenApiJsonRenderer2])
+# The page has no template for the answer to OPTIONS.
+_docs = SpectacularSwaggerSplitView.as_view(metadata_class=None)
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/reports")),
@@ -20,7 +22,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", health.metrics),
     path("api/schema/", _schema, name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
+    path("api/docs/", _docs, name="docs"),
     path("", include("telemetry.urls")),
     path("", include("reporting.urls")),
     path("admin/reports/", RedirectView.as_view(url="/admin/reports", query_string=True)),

@@ -226,3 +226,7 @@ class TestDocsPage:
 
         assert [name for name in names if finders.find(name) is None] == []
         assert re.findall(r"url\(['\"]?https?:|@import", Path(str(finders.find(style))).read_text()) == []
+
+    @pytest.mark.parametrize("method", ["OPTIONS", "POST", "PUT", "DELETE"])
+    def test_other_methods_than_get_are_refused(self, client, method):
+        assert client.generic(method, "/api/docs/").status_code == 405
