@@ -10,9 +10,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from smplat import health
 from smplat.lib import errors
 from smplat.lib.admin import search
+from smplat.lib.openapi import ServedGenerator
 from smplat.signin.urls import patterns as sign_in
 
-_schema = SpectacularAPIView.as_view(api_version=settings.VERSION, renderer_classes=[OpenApiJsonRenderer2])
+_schema = SpectacularAPIView.as_view(
+    api_version=settings.VERSION, generator_class=ServedGenerator, renderer_classes=[OpenApiJsonRenderer2]
+)
 # The page has no template for the answer to OPTIONS.
 _docs = SpectacularSwaggerSplitView.as_view(metadata_class=None)
 

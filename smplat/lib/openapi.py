@@ -5,6 +5,7 @@ drf-spectacular derives the rest from serializers and from ``extend_schema``.
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -228,6 +229,23 @@ class Generator(SchemaGenerator):
             # What the decorator does to a function is all that is wanted of it.
             view.schema = view.describe()(lambda: None).kwargs["schema"]()
         return view
+
+
+class ServedGenerator(Generator):
+    """Gives the document that the process has made: it is the same for everyone, and takes a while.
+
+    Besides, Django REST framework keeps every view that a document was made from for as long as the process lives.
+    """
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Schema:
+        """The document, whoever asks for it."""
+        return _document(self.api_version)
+
+
+@cache
+def _document(version: str) -> Schema:
+    document: Schema = Generator(api_version=version).get_schema(public=True)
+    return document
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):

@@ -1,5 +1,6 @@
 """The OpenAPI document: complete, valid, and true of what the endpoints answer."""
 
+import gc
 import json
 import re
 import tomllib
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.urls import URLPattern, get_resolver
+from drf_spectacular.plumbing import ResolvedComponent
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from rest_framework.views import APIView
@@ -205,6 +207,17 @@ class TestAnswers:
 
         assert len(lines) == 2
         assert [problems(document, schema, json.loads(line)) for line in lines] == [[], []]
+
+
+def test_to_ask_for_the_document_leaves_nothing_behind(client):
+    def parts() -> int:
+        gc.collect()
+        return sum(type(part) is ResolvedComponent for part in gc.get_objects())
+
+    first, before = client.get("/api/schema/").json(), parts()
+
+    assert client.get("/api/schema/").json() == first
+    assert parts() == before
 
 
 class TestDocsPage:
