@@ -62,7 +62,7 @@ def _schedule_what_is_set(sender: Celery, **_: object) -> None:
 
 @app.on_after_configure.connect
 def _make_broker_folders(sender: Celery, **_: object) -> None:
-    """Make the folders of the filesystem broker, which writes messages but not their folder."""
+    """Make the folders of the broker without Redis, which writes messages but not their folder."""
     for option in ("data_folder_in", "control_folder"):
         if folder := sender.conf.broker_transport_options.get(option):
             Path(folder).mkdir(parents=True, exist_ok=True)

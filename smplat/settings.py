@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import environ
 
 from reporting.feeds import FEEDS, WINDOW_FEEDS, Feed
-from smplat import embedded, secrets_file
+from smplat import embedded, folder_broker, secrets_file
 from smplat.env import Environment
 from smplat.lib.addresses import LOOPBACK_HOSTS
 
@@ -101,7 +101,7 @@ if REDIS_URL:
     }
 
 _broker_dir = VAR_DIR / "broker"
-CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
+CELERY_BROKER_URL = REDIS_URL or folder_broker.URL
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"socket_connect_timeout": 2, "socket_timeout": 5}
     if REDIS_URL

@@ -110,8 +110,17 @@ class _Watch:
     def ask(self, is_over: threading.Event) -> None:
         """Ask for signs of life until it is over."""
         while not is_over.wait(_PROBE_PAUSE_SECONDS):
-            if not self.program.has_ended() and self.program.answers():
+            if not self.program.has_ended() and self._answers():
                 self.last_sign_at = max(self.last_sign_at, time.monotonic())
+
+    def _answers(self) -> bool:
+        """Ask for a sign of life; a question that fails in a way that nobody thought of is none."""
+        try:
+            return self.program.answers()
+        except Exception as error:
+            # The next question must come, whatever became of this one.
+            self._say(f"could not be asked ({type(error).__name__})")
+            return False
 
     def look(self) -> None:
         """Start the program again where it has ended or does not answer."""
