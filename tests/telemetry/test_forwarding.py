@@ -31,7 +31,7 @@ def endpoint(settings):
 @pytest.fixture
 def clock() -> Clock:
     """A clock that starts a little later than the database's."""
-    return Clock(timezone.now() + SECOND)
+    return Clock(timezone.now() + 5 * SECOND)
 
 
 def queue(count: int = 1) -> None:
