@@ -29,6 +29,9 @@ _READY_SECONDS = 60.0
 # HTTP/1 alone, since the server bounds the time for headers and between requests there; and connections for thousands
 # that only wait (docs/adr/0016-slow-clients-wait-in-front.md).
 _WEB_OPTIONS = ("--http", "1", "--http1-header-read-timeout", "10000", "--backlog", "2048", "--backpressure", "4096")
+# Clients that always have another request would keep a server that is to end for ever.
+_WEB_OPTIONS += ("--workers-kill-timeout", "5")
+_PORT_SECONDS = 8.0
 _OPEN_FILES = 16_384
 # Beat writes its heartbeat every five seconds.
 _MAX_HEARTBEAT_AGE_SECONDS = 15.0
@@ -118,12 +121,22 @@ def _share_metrics(folder: Path) -> None:
 
 
 def _check_port(port: int) -> None:
+    """Return when the port is free; the web server of a launcher that was killed takes a few seconds to end."""
+    deadline = time.monotonic() + _PORT_SECONDS
+    while problem := _port_problem(port):
+        if time.monotonic() > deadline:
+            raise StartError(f"PORT {port} is taken ({problem}); choose another PORT.")
+        time.sleep(0.1)
+
+
+def _port_problem(port: int) -> str | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
         except OSError as error:
-            raise StartError(f"PORT {port} is taken ({error.strerror}); choose another PORT.") from error
+            return error.strerror
+    return None
 
 
 def _prepare(secrets: Secrets) -> tuple[str, str]:

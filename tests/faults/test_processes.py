@@ -4,7 +4,10 @@ import secrets
 import signal
 import subprocess
 import sys
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -33,6 +36,26 @@ def captured(desk: Desk) -> str | None:
     except httpx.HTTPError:
         return None
     return event["id"] if answer.status_code == 202 else None
+
+
+@contextmanager
+def busy_clients(desk: Desk) -> Iterator[None]:
+    """Clients that have the next request ready before the last one is answered, each on one connection."""
+    is_over = threading.Event()
+
+    def send() -> None:
+        with httpx.Client(base_url=desk.url, timeout=10) as client:
+            while not is_over.is_set():
+                with suppress(httpx.HTTPError):
+                    client.post("/api/telemetry", json=quick_order_event())
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(8):
+            pool.submit(send)
+        try:
+            yield
+        finally:
+            is_over.set()
 
 
 def stored(desk: Desk) -> set[str]:
@@ -94,17 +117,18 @@ def test_a_second_scheduler_on_the_database_is_noticed_and_said(desk, tmp_path):
         assert "More than one desk runs on this database." in operator.get("/admin/reports").text
 
 
-def test_nothing_outlives_a_launcher_that_is_killed(desk):
+def test_nothing_outlives_a_launcher_that_is_killed_and_the_next_one_starts_at_once(desk):
     programs = [process for name in PROGRAMS if (process := desk.program(name))]
     programs += [part for process in programs for part in process.children(recursive=True)]
     acknowledged = captured(desk)
 
-    desk.process.kill()
-    desk.process.wait(10)
+    with busy_clients(desk):
+        desk.process.kill()
+        desk.process.wait(10)
+        desk.start()
+        gone, alive = psutil.wait_procs(programs, timeout=20)
 
-    gone, alive = psutil.wait_procs(programs, timeout=20)
     assert alive == []
     assert len(gone) >= 5
-    desk.start()
     assert acknowledged in stored(desk)
     assert captured(desk)
