@@ -77,7 +77,8 @@ class Proxy:
         connection = _Connection(self._mode, reader, writer)
         self._connections.add(connection)
         try:
-            with suppress(OSError, EOFError, asyncio.LimitOverrunError):
+            # Python 3.11 prints a task of a connection that was cancelled.
+            with suppress(OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
                 await connection.serve(self._upstream)
         finally:
             self._connections.discard(connection)
