@@ -75,10 +75,12 @@ def _column(warehouse: duckdb.DuckDBPyConnection, column: str, table: str) -> li
 
 def _moves(feed: Feed) -> list[tuple[int, int | None]]:
     """Each move of the checkpoint, and the last position of the file that the run of the move has made."""
+    # Jobs go on meanwhile: of a move that was seen, the file is there, but not the other way round.
+    moves = list(CheckpointMove.objects.of(feed.key))
     receipts = {receipt.run: receipt for receipt in (receipt_of(feed, uri) for uri in objects.listed(feed))}
     return [
         (move.to_position, receipts[str(move.run_id)].lastPosition if str(move.run_id) in receipts else None)
-        for move in CheckpointMove.objects.of(feed.key)
+        for move in moves
     ]
 
 
