@@ -30,7 +30,7 @@ _READY_SECONDS = 60.0
 # that only wait (docs/adr/0016-slow-clients-wait-in-front.md).
 _WEB_OPTIONS = ("--http", "1", "--http1-header-read-timeout", "10000", "--backlog", "2048", "--backpressure", "4096")
 # Clients that always have another request would keep a server that is to end for ever.
-_WEB_OPTIONS += ("--workers-kill-timeout", "5")
+_END_OPTIONS = ("--workers-kill-timeout", "5")
 _PORT_SECONDS = 8.0
 _OPEN_FILES = 16_384
 # Beat writes its heartbeat every five seconds.
@@ -171,7 +171,7 @@ def _told_key(secrets: Secrets) -> str:
 def _children(port: int, web_processes: int, var_dir: Path) -> list[Child]:
     python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "smplat", "-q"]
     web = [python, "-m", "granian", "--interface", "asginl", "--host", _HOST, "--port", str(port)]
-    web += ["--workers", str(web_processes), *_WEB_OPTIONS, "--no-ws", "--log-level", "error"]
+    web += ["--workers", str(web_processes), *_WEB_OPTIONS, *_END_OPTIONS, "--no-ws", "--log-level", "error"]
     return [
         # The web server ends its own processes, if it is let.
         Child("web", [*web, "smplat.asgi:application"], partial(_web_answers, port), signal.SIGTERM),
