@@ -30,4 +30,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=4)"]
 # The same command as in smplat/launch.py, open to the container's network. The shell fills in the two settings and is
 # replaced by the server, which so gets the signal to stop.
-CMD ["sh", "-c", "exec python -m granian --interface asginl --host 0.0.0.0 --port \"$PORT\" --workers \"${WEB_CONCURRENCY:-1}\" --http 1 --http1-header-read-timeout 10000 --backlog 2048 --backpressure 4096 --no-ws --log-level error smplat.asgi:application"]
+CMD ["sh", "-c", "exec python -m granian --interface asginl --host 0.0.0.0 --port \"$PORT\" --workers \"${WEB_CONCURRENCY:-1}\" --http 1 --http1-header-read-timeout 10000 --backlog 2048 --backpressure 4096 --workers-kill-timeout 5 --no-ws --log-level error smplat.asgi:application"]
