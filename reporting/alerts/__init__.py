@@ -1,1 +1,1 @@
-"""What people are told outside of the desk: messages to Slack, by an outbox."""
+"""Notifications outside of the desk: messages to Slack, by an outbox."""

@@ -1,4 +1,4 @@
-"""What Slack is told of guardrails: the texts of the digests."""
+"""The digests of guardrails that are posted to Slack."""
 
 from urllib.parse import urlencode
 from uuid import UUID

@@ -7,10 +7,10 @@ from reporting.models import ExportRun
 
 
 def announce(run: ExportRun) -> None:
-    """Queue what Slack is told of an ended run; it goes out in the background.
+    """Queue the notification of an ended run for Slack; it goes out in the background.
 
-    Of a telemetry job each run is told, and of an incremental one the first, every failure after a success, and every
-    recovery.
+    Each run of a telemetry job is reported, and of an incremental one the first, every failure after a success, and
+    every recovery.
     """
     if run.definition.window is None and not _changes_state(run):
         return

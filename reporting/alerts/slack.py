@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 _MAX_BYTES_READ = 4_096
 # Slack asks for seconds; a longer wait than this is rubbish, which must not silence a channel for days.
 _MAX_RETRY_AFTER = timedelta(hours=1)
-#: Statuses by which Slack refuses the message itself; anything else may pass, or be mended by another webhook.
+#: Statuses by which Slack refuses the message itself; anything else may pass, or be fixed by another webhook.
 _REFUSALS = frozenset({400, 413})
 
 

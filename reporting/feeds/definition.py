@@ -121,7 +121,7 @@ class Feed:
 
     @property
     def slack_setting(self) -> str:
-        """The setting with the Slack webhook that is told of its runs."""
+        """The setting with the Slack webhook that its runs are reported to."""
         return f"{self.setting_prefix}_SLACK_WEBHOOK"
 
     @property

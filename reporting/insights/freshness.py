@@ -37,7 +37,7 @@ class Card:
         success: its newest successful run that made an object.
         sound_at: when a run last left nothing to be exported, None if none ever did.
         checkpoint: how far it is exported.
-        is_late: whether its last sound run is older than its schedule allows.
+        is_late: whether its last successful run is older than its schedule allows.
         waiting: rows after the checkpoint, of which ``MAX_WAITING`` are counted.
         next_run: when its job starts next.
         writers: transactions that hold its next export back.

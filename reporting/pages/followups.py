@@ -123,7 +123,7 @@ def _provider_link(request: HttpRequest, provider_id: str) -> str:
 
 
 def _snippet(provider_id: str | None, states: dict[str, ProviderGuardrailStatus]) -> str:
-    """What Slack was told of the provider's newest follow-up."""
+    """The message to Slack about the provider's newest follow-up."""
     state = states.get(provider_id or "")
     newest = (
         GuardrailFollowUp.objects.filter(pk=state.last_follow_up_id).first()

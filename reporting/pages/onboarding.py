@@ -67,7 +67,7 @@ def _assignments(request: HttpRequest, form: SegmentFilter, problems: list[str])
 
 
 class _Results:
-    """What the database told within its time.
+    """What the database found within its time.
 
     Attributes:
         rows: the rows of a batch, and one more where there is one.

@@ -26,7 +26,7 @@ def once(key: str | None, request: Row, act: Callable[[], Row]) -> Row:
 
     Args:
         key: the client's key; None acts every time.
-        request: what was asked for, by which a repetition is told from another request.
+        request: what was asked for, by which a repetition is distinguished from another request.
         act: writes what there is to write and returns the answer, a JSON object.
 
     Returns:

@@ -238,7 +238,7 @@ def _beyond(unknown: Keys, pruned: Sums) -> Iterator[str]:
     """Those of the unknown keys that are not expired.
 
     Retention keeps count and idSum of what it prunes, and no keys. So where a day has expired rows, one row too many
-    is told by its part of the idSum; otherwise the first ones stand for all.
+    is found by its part of the idSum; otherwise the first ones stand for all.
     """
     too_many = unknown.count - pruned.rows
     rest = sum(map(id_number, unknown)) - pruned.id_sum

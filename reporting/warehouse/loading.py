@@ -61,7 +61,7 @@ def load(url: str, feeds: Iterable[Feed], say: Callable[[str], None]) -> list[Su
     Args:
         url: the warehouse, see :func:`reporting.warehouse.targets.connect`.
         feeds: the feeds to load.
-        say: told of each object, as it is done.
+        say: called with a line for each object, as it is done.
 
     Returns:
         A summary of each feed.

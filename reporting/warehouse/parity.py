@@ -137,7 +137,7 @@ def check(
         url: the warehouse, see :func:`reporting.warehouse.targets.connect`.
         feeds: the feeds to compare.
         days: the days to compare.
-        say: told of each day that is read row by row, and of each repair.
+        say: called with a line for each day that is read row by row, and for each repair.
         is_repair: whether missing and changed rows are put on the stage, for the next load.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The front without a server: who counts as the client, what Django is told of a request, and how answers end."""
+"""The front without a server: who counts as the client, what Django gets of a request, and how answers end."""
 
 import asyncio
 from collections.abc import Iterator

@@ -48,7 +48,7 @@ class RestList:
     """The REST list of segments of another installation.
 
     Attributes:
-        base_url: the installation's address; it may carry a secret, and only its origin is told.
+        base_url: the installation's address; it may carry a secret, and only its origin is shown.
         key: its API key.
         page_rows: rows of a page.
         sleep: waits a number of seconds between two attempts.

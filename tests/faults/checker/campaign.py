@@ -42,7 +42,7 @@ def carry_out(world: World, seed: int, seconds: float, now: Callable[[], float],
         seed: decides on the faults and on what the clients send.
         seconds: how long new faults begin.
         now: the seconds since the run began.
-        say: told how it goes.
+        say: called with a line on how it goes.
     """
     log = Log(now)
     result = Result(log.attempts)

@@ -1,4 +1,4 @@
-"""Whether anything was lost: what clients were told, held against what is stored, in the lake and in the warehouse.
+"""Whether anything was lost: what was acknowledged, held against what is stored, in the lake and in the warehouse.
 
 Everything here is a function of what was observed, so that each way to lose a row can be shown to be seen.
 """

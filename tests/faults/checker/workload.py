@@ -59,7 +59,7 @@ def _now() -> str:
 
 
 class Client(threading.Thread):
-    """One client, which sends one request after the other until it is told to stop.
+    """One client, which sends one request after the other until it is asked to stop.
 
     Args:
         seed: decides on what it sends.
