@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
+from typing import TypeVar
 
+Server = TypeVar("Server", bound=ThreadingHTTPServer)
 _TIMEOUT_SECONDS = 20
 
 
@@ -94,17 +96,26 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_server() -> Iterator[FakeServer]:
-    """A server for the time of the block."""
-    with FakeServer() as server:
+def serving(server: Server) -> Iterator[Server]:
+    """Have ``server`` answer, in a thread, for the time of the block."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
             yield server
         finally:
-            server.gate.set()
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def fake_server() -> Iterator[FakeServer]:
+    """A server for the time of the block."""
+    with serving(FakeServer()) as server:
+        try:
+            yield server
+        finally:
+            server.gate.set()
 
 
 def closed_port_url() -> str:

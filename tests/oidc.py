@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.fakes import serving
 
 CLIENT_ID, CLIENT_SECRET = "the-desk", "a-client-secret-that-nobody-sees"
 
@@ -130,11 +131,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def fake_provider() -> Iterator[FakeProvider]:
     """A provider for the time of the block."""
-    with FakeProvider() as provider:
-        thread = threading.Thread(target=provider.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield provider
-        finally:
-            provider.shutdown()
-            thread.join()
+    with serving(FakeProvider()) as provider:
+        yield provider
