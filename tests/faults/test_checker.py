@@ -212,7 +212,7 @@ def test_a_minute_of_faults_loses_nothing(tmp_path):
     if redis_executable() is None and not os.environ.get("REQUIRE_REDIS"):
         pytest.skip("there is no redis-server")
     page = tmp_path / "reliability.md"
-    arguments = ["--minutes", "0.5", "--seed", str(SEED), "--report", str(page), "--folder", str(tmp_path / "run")]
+    arguments = ["--minutes", "1", "--seed", str(SEED), "--report", str(page), "--folder", str(tmp_path / "run")]
 
     run = subprocess.run(
         [sys.executable, "-m", "tests.faults.checker", *arguments],
