@@ -32,7 +32,7 @@ def captured(desk: Desk) -> str | None:
     """Capture an event; return its id where it was acknowledged."""
     event = quick_order_event()
     try:
-        answer = httpx.post(f"{desk.url}/api/telemetry", json=event, timeout=10)
+        answer = httpx.post(f"{desk.url}/api/telemetry", json=event, timeout=30)
     except httpx.HTTPError:
         return None
     return event["id"] if answer.status_code == 202 else None
@@ -44,7 +44,7 @@ def busy_clients(desk: Desk) -> Iterator[None]:
     is_over = threading.Event()
 
     def send() -> None:
-        with httpx.Client(base_url=desk.url, timeout=10) as client:
+        with httpx.Client(base_url=desk.url, timeout=30) as client:
             while not is_over.is_set():
                 with suppress(httpx.HTTPError):
                     client.post("/api/telemetry", json=quick_order_event())
@@ -70,11 +70,11 @@ def test_the_database_is_started_again_and_holds_what_was_acknowledged(desk, num
     fallen = desk.postmaster()
 
     fallen.send_signal(number)
-    fallen.wait(10)
-    acknowledged.add(wait_for(lambda: captured(desk), 30))
+    fallen.wait(30)
+    acknowledged.add(wait_for(lambda: captured(desk), 60))
 
     assert acknowledged <= stored(desk)
-    wait_for(lambda: httpx.get(f"{desk.url}/readyz", timeout=10).is_success, 30)
+    wait_for(lambda: httpx.get(f"{desk.url}/readyz", timeout=30).is_success, 60)
 
 
 def test_programs_that_do_not_answer_are_replaced(desk):
@@ -87,19 +87,19 @@ def test_programs_that_do_not_answer_are_replaced(desk):
     def are_replaced() -> bool:
         return all((found := desk.program(name)) and found != process for name, process in stopped.items())
 
-    wait_for(are_replaced, 75)
-    wait_for(lambda: captured(desk), 30)
+    wait_for(are_replaced, 120)
+    wait_for(lambda: captured(desk), 60)
     heartbeat = Path(desk.var_dir, "beat.heartbeat")
     before = heartbeat.stat().st_mtime
-    wait_for(lambda: heartbeat.stat().st_mtime > before, 30)
+    wait_for(lambda: heartbeat.stat().st_mtime > before, 60)
 
 
 def test_a_second_scheduler_on_the_database_is_noticed_and_said(desk, tmp_path):
     def schedulers() -> str:
-        figures = httpx.get(f"{desk.url}/metrics", timeout=10).text.splitlines()
+        figures = httpx.get(f"{desk.url}/metrics", timeout=30).text.splitlines()
         return " ".join(line for line in figures if line.startswith(("smplat_schedulers ", "smplat_lakes ")))
 
-    wait_for(lambda: schedulers() == "smplat_schedulers 1.0 smplat_lakes 1.0", 30)
+    wait_for(lambda: schedulers() == "smplat_schedulers 1.0 smplat_lakes 1.0", 60)
     other = {"VAR_DIR": str(tmp_path), "DATABASE_URL": embedded.url(desk.var_dir), "SECRET_KEY": secrets.token_hex(32)}
     command = [sys.executable, "-m", "celery", "-A", "smplat", "beat", "--pidfile=", "--loglevel", "WARNING"]
     said = tmp_path / "said.txt"
@@ -108,8 +108,8 @@ def test_a_second_scheduler_on_the_database_is_noticed_and_said(desk, tmp_path):
         subprocess.Popen(command, env=desk.environment | other, cwd=ROOT, stdout=log, stderr=log) as second,
     ):
         try:
-            wait_for(lambda: schedulers() == "smplat_schedulers 2.0 smplat_lakes 2.0", 30)
-            wait_for(lambda: "2 schedulers run on this database" in said.read_text(), 30)
+            wait_for(lambda: schedulers() == "smplat_schedulers 2.0 smplat_lakes 2.0", 60)
+            wait_for(lambda: "2 schedulers run on this database" in said.read_text(), 60)
         finally:
             second.terminate()
 
@@ -124,9 +124,9 @@ def test_nothing_outlives_a_launcher_that_is_killed_and_the_next_one_starts_at_o
 
     with busy_clients(desk):
         desk.process.kill()
-        desk.process.wait(10)
+        desk.process.wait(30)
         desk.start()
-        gone, alive = psutil.wait_procs(programs, timeout=20)
+        gone, alive = psutil.wait_procs(programs, timeout=60)
 
     assert alive == []
     assert len(gone) >= 5

@@ -23,11 +23,11 @@ def test_exports_go_on_beside_forwards_and_messages_that_hang(tmp_path):
         desk = Desk(tmp_path / "var", **settings).start()
         try:
             for _ in range(50):
-                httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event(), timeout=10).raise_for_status()
-            wait_for(lambda: len(asked) >= 8, 30)
+                httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event(), timeout=30).raise_for_status()
+            wait_for(lambda: len(asked) >= 8, 60)
             with closing(desk.operator()) as operator:
                 path = desk.start_run(operator)
-                wait_for(lambda: "desk-state-succeeded" in operator.get(path).text, 30)
+                wait_for(lambda: "desk-state-succeeded" in operator.get(path).text, 60)
             # The other bodies still wait, since the endpoint had answered nothing by then.
             assert len(asked) < 50
         finally:

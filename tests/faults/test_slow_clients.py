@@ -167,4 +167,4 @@ def test_a_reader_who_goes_away_leaves_the_rest_unmade(desk, cookie):
 
     web = next(process for process in desk.processes() if "granian" in process.cmdline())
     parts = [web, *web.children()]
-    wait_for(lambda: not any(file for part in parts for file in part.open_files() if "(deleted)" in file.path), 10)
+    wait_for(lambda: not any(file for part in parts for file in part.open_files() if "(deleted)" in file.path), 60)

@@ -36,7 +36,7 @@ def test_it_is_asked_again_after_a_question_that_failed(monkeypatch, capfd):
     asking = threading.Thread(target=watch.ask, args=[is_over])
     asking.start()
 
-    wait_for(lambda: watch.last_sign_at > 0, 10)
+    wait_for(lambda: watch.last_sign_at > 0, 60)
 
     is_over.set()
     asking.join()
