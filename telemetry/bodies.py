@@ -115,8 +115,8 @@ def problem_of(value: Any, path: str = "", depth: int = 1) -> str | None:
 def _problem_of_object(value: dict[str, Any], path: str, depth: int) -> str | None:
     for key, item in value.items():
         name = f"{path}.{key}" if path else key
-        if problem := _problem_of_string(key, _printable(name), MAX_KEY):
-            return problem
+        if problem := _problem_of_string(key, "", MAX_KEY):
+            return _printable(name) + problem
         if problem := problem_of(item, name, depth + 1):
             return problem
     return None

@@ -1,8 +1,8 @@
-"""Normalise captured events, and have them stored once each."""
+"""Normalise captured events, and have them stored once each, those of several requests at once where they wait."""
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -19,7 +19,7 @@ from telemetry.store import NO_FEED, Model, Row
 # Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
 _CLIENT_IDS = uuid.UUID("6f1d3c52-8f0e-5a4b-9d57-1c2f6b0a7e94")
 _MODELS: dict[str, Model] = {name: model for model in kinds() for name in model.names}
-_Counts = Counter[tuple[str, str]]
+Counts = Counter[tuple[str, str]]
 
 
 class RefusedError(ValueError):
@@ -48,6 +48,26 @@ class Intake:
     rejected: dict[int, RefusedError] = field(default_factory=dict)
 
 
+@dataclass
+class Prepared:
+    """The events of one request, ready to be stored.
+
+    Attributes:
+        rows: what is to be stored, by table, in the client's order.
+        counts: what the request brought for the ledger.
+        intake: what became of the events that are not to be stored.
+    """
+
+    rows: dict[Model, list[Row]]
+    counts: Counts
+    intake: Intake
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return sum(map(len, self.rows.values()))
+
+
 def capture(events: list[Any], models: tuple[Model, ...]) -> Intake:
     """Store each of ``events`` once, in one INSERT whatever their number, and commit; count them for the ledger in it.
 
@@ -58,11 +78,18 @@ def capture(events: list[Any], models: tuple[Model, ...]) -> Intake:
     Returns:
         What became of each event. It is complete when this returns: the rows are committed.
     """
+    prepared = prepare(events, models)
+    attribute([prepared], store.insert(*merged([prepared])))
+    return prepared.intake
+
+
+def prepare(events: list[Any], models: tuple[Model, ...]) -> Prepared:
+    """Make rows of ``events``; the arguments are those of :func:`capture`."""
     intake = Intake()
     received_at = datetime.now(UTC)
     rows: dict[Model, list[Row]] = {}
     # What comes in is counted before anything is done with it, so that an event which got lost on the way would show.
-    counts: _Counts = Counter((_line_of(event, models), "received") for event in events)
+    counts: Counts = Counter((_line_of(event, models), "received") for event in events)
     for index, event in enumerate(events):
         try:
             model = _model_of(event)
@@ -75,9 +102,31 @@ def capture(events: list[Any], models: tuple[Model, ...]) -> Intake:
             intake.rejected[index] = refused
             counts[_line_of(event, models), "rejected"] += 1
     counts.update({(model._meta.label, "given"): len(given) for model, given in rows.items()})
-    intake.accepted = store.insert(rows, _tallies(counts))
-    intake.duplicates = sum(map(len, rows.values())) - intake.accepted
-    return intake
+    return Prepared(rows, counts, intake)
+
+
+def merged(requests: Sequence[Prepared]) -> tuple[dict[Model, list[Row]], list[Row]]:
+    """The rows and tallies of all ``requests`` as :func:`telemetry.store.insert` takes them."""
+    counts: Counts = Counter()
+    rows: dict[Model, dict[uuid.UUID, Row]] = {}
+    for request in requests:
+        counts.update(request.counts)
+        for model, given in request.rows.items():
+            firsts = rows.setdefault(model, {})
+            for row in given:
+                firsts.setdefault(row["event_id"], row)
+    return {model: list(firsts.values()) for model, firsts in rows.items()}, _tallies(counts)
+
+
+def attribute(requests: Sequence[Prepared], new: dict[Model, set[uuid.UUID]]) -> None:
+    """Tell each request what was accepted of it, given which ids were new: the first with an id has brought it."""
+    for request in requests:
+        for model, given in request.rows.items():
+            for row in given:
+                is_new = row["event_id"] in new[model]
+                new[model].discard(row["event_id"])
+                request.intake.accepted += is_new
+                request.intake.duplicates += not is_new
 
 
 def _line_of(event: Any, models: Iterable[Model]) -> str:
@@ -87,7 +136,7 @@ def _line_of(event: Any, models: Iterable[Model]) -> str:
     return model._meta.label if model is not None and model in models else NO_FEED
 
 
-def _tallies(counts: _Counts) -> list[Row]:
+def _tallies(counts: Counts) -> list[Row]:
     lines = {line for line, _ in counts}
     outcomes = ("received", "given", "ignored", "rejected")
     return [{"line": line, **{outcome: counts[line, outcome] for outcome in outcomes}} for line in sorted(lines)]

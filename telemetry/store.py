@@ -1,9 +1,10 @@
-"""Storing of captured events, with what each request brought for the ledger: the only place that inserts events.
+"""Storing of captured events, with what requests brought for the ledger: the only place that inserts events.
 
-One prepared statement stores a request's events, whatever their number and kind, and what the request brought for the
-ledger.
+One prepared statement stores events, whatever their number and kind, and what their requests brought for the ledger.
 """
 
+import uuid
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -20,29 +21,47 @@ Model = type[TelemetryEvent]
 NO_FEED = ""
 
 
-def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> int:
-    """Insert ``rows`` and return how many were new; those with a known id are left out.
+def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> dict[Model, set[uuid.UUID]]:
+    """Insert ``rows`` and return which ids were new in each table; rows with a known id are left out.
 
     Rows and tallies are committed when this returns, unless the caller holds a transaction open.
 
     Args:
-        rows: the rows of each table.
-        tallies: what the request brought, by line of the ledger: ``line``, ``received``, ``given`` (how many of
-            ``rows`` are the line's), ``ignored`` and ``rejected``.
+        rows: the rows of each table, no two with the same id.
+        tallies: what the requests brought, by line of the ledger: ``line``, ``received``, ``given`` (how many events
+            the line's rows were made of), ``ignored`` and ``rejected``.
 
     Raises:
         django.db.DatabaseError: nothing was stored.
     """
-    models = _in_order(rows)
-    parameters = [orjson.dumps(sent).decode() for sent in (*(rows[model] for model in models), tallies)]
+    insertion = Insertion(rows, tallies)
     try:
-        (count,) = prepared.execute(_statement(models), parameters)
+        new = prepared.execute(insertion.statement, insertion.parameters)
     except OperationalError:
         # To send the rows again is safe: whatever was stored by then counts as a duplicate.
         if not prepared.drop_lost_session():
             raise
-        (count,) = prepared.execute(_statement(models), parameters)
-    return int(count)
+        new = prepared.execute(insertion.statement, insertion.parameters)
+    return insertion.new_of(new)
+
+
+class Insertion:
+    """The statement of :func:`insert`, for whoever executes it; the arguments are the same.
+
+    Attributes:
+        statement: to be prepared; it gives one row.
+        parameters: its parameters.
+    """
+
+    def __init__(self, rows: dict[Model, list[Row]], tallies: list[Row]) -> None:
+        self._models = _in_order(rows)
+        self.statement = _statement(self._models)
+        sent = (*(rows[model] for model in self._models), tallies)
+        self.parameters = [orjson.dumps(part).decode() for part in sent]
+
+    def new_of(self, row: Sequence[Any]) -> dict[Model, set[uuid.UUID]]:
+        """What :func:`insert` returns, from the row that the statement gave."""
+        return {model: set(ids or ()) for model, ids in zip(self._models, row, strict=False)}
 
 
 def _in_order(models: Any) -> tuple[Model, ...]:
@@ -52,9 +71,10 @@ def _in_order(models: Any) -> tuple[Model, ...]:
 
 @cache
 def _statement(models: tuple[Model, ...]) -> bytes:
-    """The one statement that inserts into the tables of ``models``, counts the new rows and keeps the tallies."""
+    """The one statement that inserts into the tables of ``models``, gives the ids of new rows and keeps the tallies."""
     names = [sql.Identifier(model._meta.db_table) for model in models]
     inserts = [sql.SQL("{} AS ({}), ").format(name, _insert(model)) for name, model in zip(names, models, strict=True)]
+    new: list[sql.Composable] = [sql.SQL("(SELECT array_agg(event_id) FROM {})").format(name) for name in names]
     counts = [
         sql.SQL("UNION ALL SELECT {}, count(*) FROM {}").format(sql.Literal(model._meta.label), name)
         for name, model in zip(names, models, strict=True)
@@ -63,6 +83,7 @@ def _statement(models: tuple[Model, ...]) -> bytes:
         inserts=sql.SQL("").join(inserts),
         counts=sql.SQL(" ").join(counts),
         tallies=sql.Identifier(IntakeTally._meta.db_table),
+        new=sql.SQL(", ").join(new or [sql.NULL]),
     ).as_bytes(None)
 
 
@@ -77,7 +98,7 @@ _WITH_TALLIES = sql.SQL(
             AS sent (line text, received integer, given integer, ignored integer, rejected integer)
         LEFT JOIN stored ON stored.line = sent.line
     )
-    SELECT sum(accepted) FROM stored
+    SELECT {new}
     """
 )
 
@@ -96,7 +117,7 @@ def _insert(model: Model) -> sql.Composed:
     return sql.SQL(
         "INSERT INTO {table} (position, {columns}) SELECT position, {columns} FROM ("
         "SELECT nextval({sequence}) AS position, sent.* FROM jsonb_to_recordset(%s::jsonb) AS sent ({typed})"
-        ") AS numbered ORDER BY event_id ON CONFLICT (event_id) DO NOTHING RETURNING 1"
+        ") AS numbered ORDER BY event_id ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
     ).format(
         table=sql.Identifier(model._meta.db_table),
         columns=columns,

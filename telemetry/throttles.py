@@ -10,27 +10,33 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from smplat.lib import minutes
+from smplat.lib.clients import address
 
 logger = logging.getLogger(__name__)
 
 
-class CaptureThrottle(SimpleRateThrottle):
-    """Lets a client address post ``TELEMETRY_THROTTLE`` requests in each minute of the clock.
+def is_within_limit(address: str) -> bool:
+    """Count a request of a client address, and return whether it is within ``TELEMETRY_THROTTLE`` a minute.
 
     Where the shared counters cannot be reached, events are worth more than the limit: the request passes.
     """
+    if settings.TELEMETRY_THROTTLE == 0:
+        return True
+    try:
+        return minutes.count(cache, f"capture:{address}") <= settings.TELEMETRY_THROTTLE
+    except (RedisError, ValueError) as error:
+        logger.warning("Capture is not throttled, the counters cannot be reached: %s", type(error).__name__)
+        return True
+
+
+class CaptureThrottle(SimpleRateThrottle):
+    """Lets a client address post ``TELEMETRY_THROTTLE`` requests in each minute of the clock."""
 
     rate = "1/min"
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Count the request and return whether it is within the limit."""
-        if settings.TELEMETRY_THROTTLE == 0:
-            return True
-        try:
-            return minutes.count(cache, f"capture:{self.get_ident(request)}") <= settings.TELEMETRY_THROTTLE
-        except (RedisError, ValueError) as error:
-            logger.warning("Capture is not throttled, the counters cannot be reached: %s", type(error).__name__)
-            return True
+        return is_within_limit(address(request))
 
     def wait(self) -> float:
         """Seconds until the next window begins; they become the answer's Retry-After."""

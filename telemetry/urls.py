@@ -2,15 +2,14 @@
 
 from django.urls import path
 
-from telemetry.models import kinds
+from telemetry.capture import Route, routes
 from telemetry.views import CaptureView
 
 app_name = "telemetry"
-urlpatterns = [
-    path("api/telemetry", CaptureView.as_view(), name="capture"),
-    *(
-        path(f"api/telemetry/{model.route}", CaptureView.as_view(model=model), name=f"capture-{model.route}")
-        for model in kinds()
-        if model.route
-    ),
-]
+
+
+def _name(route: Route) -> str:
+    return "capture" if route.model is None else f"capture-{route.model.route}"
+
+
+urlpatterns = [path(route.path, CaptureView.as_view(route=route), name=_name(route)) for route in routes()]

@@ -13,15 +13,12 @@ from rest_framework.views import APIView
 
 from smplat.lib.errors import TooLargeError
 from telemetry import forwarding, metrics
-from telemetry.bodies import Body, BodyError, TooManyEventsError, Unstorable, parse
-from telemetry.intake import Intake, capture
-from telemetry.models import TelemetryEvent, kinds
+from telemetry.bodies import Body, BodyError, TooManyEventsError, parse
+from telemetry.capture import MEDIA_TYPES, NDJSON, Route, media_type, none_of, summary
+from telemetry.intake import capture
+from telemetry.models import kinds
 from telemetry.openapi import capture_schema
 from telemetry.throttles import CaptureThrottle
-
-_NDJSON = "application/x-ndjson"
-# An empty content type is what a client sends that does not say; text/plain is what navigator.sendBeacon sends.
-_CONTENT_TYPES = ("application/json", "text/plain", _NDJSON, "")
 
 
 class CaptureView(APIView):
@@ -33,60 +30,29 @@ class CaptureView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = (CaptureThrottle,)
-    # as_view gives it to the route of one feed; the general route takes the events of all.
-    model: type[TelemetryEvent] | None = None
+    route = Route(None)
 
     def post(self, request: Request) -> Response:
         """Store the body's events and say what became of each."""
         content = _content(request)
         body = _parse(content, _content_type(request))
-        intake = capture(body.events, kinds() if self.model is None else (self.model,))
+        intake = capture(body.events, self.route.models)
         metrics.count(intake)
-        self.check(body, intake)
-        self.forward(content, request)
-        rejected = [{"index": index, "error": str(refused)} for index, refused in intake.rejected.items()]
-        return Response(
-            {
-                "accepted": intake.accepted,
-                "duplicates": intake.duplicates,
-                "ignored": intake.ignored,
-                "rejected": rejected,
-            },
-            status=status.HTTP_202_ACCEPTED,
-        )
-
-    def check(self, body: Body, intake: Intake) -> None:
-        """Refuse a request as a whole where there is no batch to report a bad event in, or no event for the route."""
-        if not body.is_batch and intake.rejected:
-            refused = intake.rejected[0]
-            raise ValidationError({refused.name: [refused.problem]})
-        if self.model is not None and not any(_may_be_of(self.model, event) for event in body.events):
-            raise ValidationError({"name": [_none_of(self.model)]})
-
-    def forward(self, content: bytes, request: Request) -> None:
-        """Hand the body on to the analytics endpoint, where one is set; once, though it comes to two routes."""
-        if self.model is None:
+        if refusal := self.route.refusal(body, intake):
+            raise ValidationError(refusal)
+        if self.route.model is None:
+            # Once, though the body comes to two routes.
             forwarding.queue(content, request.content_type or "application/json")
+        return Response(summary(intake), status=status.HTTP_202_ACCEPTED)
 
     def describe(self) -> Callable[[Any], Any]:
-        if self.model is None:
+        model = self.route.model
+        if model is None:
             refusal = {"id": ["must be a text of 1 to 200 characters, best a UUID"]}
             return capture_schema("capture", "telemetry", kinds(), refusal)
-        route = str(self.model.route)
+        route = str(model.route)
         operation_id = f"capture{route.title().replace('-', '')}"
-        return capture_schema(operation_id, f"{route} telemetry", (self.model,), {"name": [_none_of(self.model)]})
-
-
-def _may_be_of(model: type[TelemetryEvent], event: Any) -> bool:
-    """Whether ``event`` has a name that ``model`` takes, or cannot be read."""
-    if isinstance(event, dict):
-        return event.get("name") in model.names
-    return isinstance(event, Unstorable)
-
-
-def _none_of(model: type[TelemetryEvent]) -> str:
-    *others, last = model.names
-    return f"No event is {' or '.join(filter(None, [', '.join(others), last]))}."
+        return capture_schema(operation_id, f"{route} telemetry", (model,), {"name": [none_of(model)]})
 
 
 def _content(request: Request) -> bytes:
@@ -97,16 +63,16 @@ def _content(request: Request) -> bytes:
 
 
 def _content_type(request: Request) -> str:
-    content_type = (request.content_type or "").partition(";")[0].strip().lower()
-    if content_type not in _CONTENT_TYPES:
-        allowed = ", ".join(filter(None, _CONTENT_TYPES))
+    content_type = media_type(request.content_type or "")
+    if content_type not in MEDIA_TYPES:
+        allowed = ", ".join(filter(None, MEDIA_TYPES))
         raise UnsupportedMediaType(content_type[:100], f"Unsupported media type; send {allowed}.")
     return content_type
 
 
 def _parse(content: bytes, content_type: str) -> Body:
     try:
-        return parse(content, content_type == _NDJSON, settings.TELEMETRY_MAX_EVENTS)
+        return parse(content, content_type == NDJSON, settings.TELEMETRY_MAX_EVENTS)
     except BodyError as error:
         raise ValidationError({"detail": str(error)}) from error
     except TooManyEventsError as error:

@@ -92,17 +92,21 @@ class Admissions:
 
 
 class Admission:
-    """One request that is under way; a context manager, at whose end it is not."""
+    """One request that is under way; a context manager, at whose end it is not.
+
+    Attributes:
+        address: the client's.
+    """
 
     def __init__(self, admissions: Admissions, address: str) -> None:
-        self._admissions, self._address, self._size = admissions, address, 0
+        self._admissions, self.address, self._size = admissions, address, 0
 
     def __enter__(self) -> "Admission":
-        self._admissions.count(self._address, 1, 0)
+        self._admissions.count(self.address, 1, 0)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._admissions.count(self._address, -1, -self._size)
+        self._admissions.count(self.address, -1, -self._size)
 
     def hold(self, size: int) -> None:
         """Count ``size`` more bytes of the body.
@@ -110,7 +114,7 @@ class Admission:
         Raises:
             BusyError: there is no room for them.
         """
-        if not self._admissions.has_room(self._address, size):
+        if not self._admissions.has_room(self.address, size):
             raise BusyError
-        self._admissions.count(self._address, 0, size)
+        self._admissions.count(self.address, 0, size)
         self._size += size

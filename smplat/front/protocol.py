@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from prometheus_client import Counter
 
@@ -26,6 +26,14 @@ _RETRY_SECONDS = b"5"
 _REFUSED = Counter("smplat_front_refused", "Requests that no thread was taken for, by status.", ["status"])
 
 
+class Door(Protocol):
+    """Answers some requests without a thread; see :class:`smplat.front.capture.CaptureDoor`."""
+
+    async def answer(self, scope: dict[str, Any], content: bytes, address: str) -> Answer | None: ...
+
+    def learn(self, scope: dict[str, Any], answer: Answer) -> None: ...
+
+
 class Front:
     """Stands before a WSGI application.
 
@@ -33,10 +41,12 @@ class Front:
         threads: where the application runs.
         limits: what a request may take.
         trusted_proxies: how many proxies stand before the front.
+        door: answers what needs no thread.
     """
 
-    def __init__(self, threads: Threads, limits: Limits, trusted_proxies: int) -> None:
+    def __init__(self, threads: Threads, limits: Limits, trusted_proxies: int, door: Door | None = None) -> None:
         self._threads, self._limits, self._trusted_proxies = threads, limits, trusted_proxies
+        self._door = door
         self._admissions = Admissions(limits)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -63,7 +73,11 @@ class Front:
         self, scope: dict[str, Any], body: Body, admission: Admission, receive: Receive, send: Send
     ) -> None:
         content = await body.read(self._limits, admission)
-        answer = await self._threads.run(partial(self._threads.answer, scope, content))
+        answer = await self._door.answer(scope, content, admission.address) if self._door else None
+        if answer is None:
+            answer = await self._threads.run(partial(self._threads.answer, scope, content))
+            if self._door:
+                self._door.learn(scope, answer)
         await self._send(answer, receive, send)
 
     async def _send(self, answer: Answer, receive: Receive, send: Send) -> None:

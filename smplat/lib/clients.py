@@ -1,5 +1,6 @@
 """Whom a request comes from, as far as it is counted what they do."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from django.conf import settings
@@ -32,6 +33,7 @@ def address_of(peer: str, forwarded: str, trusted_proxies: int) -> str:
     return _network(seen.strip()) or _network(peer)
 
 
+@lru_cache(maxsize=4_096)
 def _network(text: str) -> str:
     try:
         found = ip_address(text)

@@ -23,8 +23,11 @@ def count(counters: BaseCache, name: str) -> int:
         ValueError: the counter has just expired.
     """
     counter = key(name)
-    counters.add(counter, 0, timeout=2 * _SECONDS)
-    return int(counters.incr(counter))
+    try:
+        return int(counters.incr(counter))
+    except ValueError:
+        counters.add(counter, 0, timeout=2 * _SECONDS)
+        return int(counters.incr(counter))
 
 
 def seconds_left() -> float:
