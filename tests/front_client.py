@@ -74,7 +74,7 @@ class FrontClient:
         """Send a request, and return what the front answers."""
         content = data if isinstance(data, bytes) else data.encode()
         headers = {name.lower(): value for name, value in (headers or {}).items()}
-        headers |= {"host": "testserver", "content-length": str(len(content))}
+        headers = {"host": "testserver", "content-length": str(len(content)), **headers}
         headers |= {"content-type": content_type} if content_type else {}
         path, _, query = path.partition("?")
         scope = {
