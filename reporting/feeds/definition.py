@@ -115,6 +115,11 @@ class Feed:
         return self.key.replace("_", "-")
 
     @property
+    def lake_shape(self) -> str:
+        """The shape of the objects that its job writes: a window is what its status counts, other rows load by name."""
+        return "warehouse" if self.window is None else "wire"
+
+    @property
     def count_header(self) -> str:
         """The response header that counts the rows of a window export."""
         return f"X-{self.folder.title()}-Events"

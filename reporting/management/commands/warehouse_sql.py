@@ -18,10 +18,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--feed", action="append", choices=sorted(FEEDS), help="may be repeated; default: all")
         parser.add_argument("--dialect", choices=("snowflake", "duckdb"), default="snowflake", help="whose SQL")
+        uuid_help = "the type of columns that hold UUIDs: TEXT, which every warehouse has, or UUID"
+        parser.add_argument("--uuid", choices=("text", "native"), default="text", help=uuid_help)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        feeds, is_native = [FEEDS[key] for key in options["feed"] or FEEDS], options["uuid"] == "native"
         try:
-            for section in script.text(options["dialect"], [FEEDS[key] for key in options["feed"] or FEEDS]):
+            for section in script.text(options["dialect"], feeds, is_uuid_native=is_native):
                 self.stdout.write(section, ending="")
         except LakeError as error:
             raise CommandError(f"Failed: {error}", returncode=1) from error

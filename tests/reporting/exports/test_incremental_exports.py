@@ -26,7 +26,7 @@ FEED = FEEDS["onboarding_segments"]
 
 
 def object_ids(run: ExportRun) -> list[str]:
-    return [json.loads(line)["eventId"] for line in b"".join(storage.read(run.object_uri)).splitlines()]
+    return [json.loads(line)["event_id"] for line in b"".join(storage.read(run.object_uri)).splitlines()]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ class TestSuccess:
         assert (result.state, result.rows, result.error) == ("succeeded", 3, "")
         assert received(webhook) == object_ids(result) == ids
         manifest = json.loads(b"".join(storage.read(manifest_uri(result.object_uri))))
-        assert (manifest["rows"], manifest["bytes"], manifest["shape"]) == (3, result.bytes, "wire")
+        assert (manifest["rows"], manifest["bytes"], manifest["shape"]) == (3, result.bytes, "warehouse")
         newest = PricingExperimentSegment.objects.order_by("-position")[0]
         checkpoint = Checkpoint.objects.get(pk=FEED.key)
         assert (checkpoint.position, checkpoint.cursor) == (newest.position, newest.recorded_at)
@@ -308,5 +308,5 @@ class TestAKilledWorker:
         assert {row["eventId"] for row in rows} == set(committed)
         assert len({json.dumps(row) for row in rows}) == len(committed)
         listed = [path for path, _ in objects if Path(f"{path}.manifest.json").exists()]
-        in_the_lake = {json.loads(line)["eventId"] for path in listed for line in path.read_text().splitlines()}
+        in_the_lake = {json.loads(line)["event_id"] for path in listed for line in path.read_text().splitlines()}
         assert in_the_lake == set(committed)
