@@ -91,8 +91,7 @@ def _settings(feed: Feed) -> Iterator[tuple[str, str]]:
             "Another status for the desk to show, read within two seconds. http(s)://…; default: the one that this "
             "installation wrote last.",
         )
-    told = "each run" if feed.window is not None else "the first run, failures and recoveries"
-    yield feed.slack_setting, f"Slack incoming webhook for {told}. http(s)://…; default: SLACK_WEBHOOK_URL."
+    yield feed.slack_setting, "Slack incoming webhook for the runs. http(s)://…; default: SLACK_WEBHOOK_URL."
 
 
 def _window_settings(feed: Feed) -> Iterator[tuple[str, str]]:

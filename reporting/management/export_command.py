@@ -115,11 +115,12 @@ class ExportCommand(BaseCommand):
         except FeedBusyError as reason:
             skip(run, reason)
             self._say(run.error)
+            return
         except BaseException as error:
             run.close(ExportRun.State.FAILED, f"{str(error) or type(error).__name__}; {_kept(progress)}")
-            raise
-        finally:
             announce(run)
+            raise
+        announce(run)
 
     def source(self, scope: Scope, point: stores.Point | None, options: dict[str, Any]) -> Source:
         """The rows after the checkpoint, from the database."""

@@ -82,10 +82,10 @@ class StdoutSink:
 
 
 class FileSink:
-    """Writes the rows of a run to a file. Confirmed means: the file, with all rows, is on the disk under its name.
+    """Writes the rows of a run to a file. Confirmed means: the file is on the disk under its name, with all rows.
 
     The rows are written to another file in the same folder, which replaces the one of that name in the end; so a reader
-    sees the file as it was or with the whole run, and a run that fails leaves it as it was. After a run without rows the
+    sees the file as it was or with the whole run, and a failed run leaves it as it was. After a run without rows the
     file is empty. A sink that appends starts with a copy of the file, and a run without rows leaves that alone.
     """
 
