@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 from tqdm import tqdm
 
@@ -29,6 +29,7 @@ from reporting.feeds import Feed, cursors
 from reporting.feeds.fence import FenceTimeoutError
 from reporting.feeds.lock import FeedBusyError
 from reporting.lake.storage import LakeError
+from reporting.management.base import OneLineCommand
 from reporting.models import ExportRun
 from smplat.lib.addresses import is_lake_uri, is_url
 
@@ -42,7 +43,7 @@ class UsageError(CommandError):
         super().__init__(message, returncode=2)
 
 
-class ExportCommand(BaseCommand):
+class ExportCommand(OneLineCommand):
     """Exports a feed's rows, oldest first. Data goes to the sink alone; progress and summary go to stderr."""
 
     feed: ClassVar[Feed]

@@ -3,14 +3,15 @@
 import argparse
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from reporting.feeds import FEEDS
 from reporting.lake.storage import LakeError
+from reporting.management.base import OneLineCommand
 from reporting.warehouse import script
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """Exit code 0 when everything was printed, 1 when the lake cannot be read, 2 for wrong usage."""
 
     help = "Print the SQL of the warehouse: tables, stages, COPY of the lake's objects, proof, MERGE, Looker query."
