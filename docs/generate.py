@@ -26,7 +26,8 @@ A feed is one table of this installation that leaves it for the warehouse. Every
 both are derived from the same declaration:
 
 * the **wire shape** (camelCase, nested) in REST answers, webhooks and telemetry NDJSON;
-* the **warehouse shape** (the column names below, flat) in CSV files and on the warehouse stage.
+* the **warehouse shape** (the column names below, flat) in CSV files, in the NDJSON of the hourly jobs and on the
+  warehouse stage.
 
 The tables list the columns and the wire fields in the order in which they are written.
 
@@ -90,8 +91,7 @@ def _settings(feed: Feed) -> Iterator[tuple[str, str]]:
             "Another status for the desk to show, read within two seconds. http(s)://…; default: the one that this "
             "installation wrote last.",
         )
-    told = "each run" if feed.window is not None else "the first run, failures and recoveries"
-    yield feed.slack_setting, f"Slack incoming webhook for {told}. http(s)://…; default: SLACK_WEBHOOK_URL."
+    yield feed.slack_setting, "Slack incoming webhook for the runs. http(s)://…; default: SLACK_WEBHOOK_URL."
 
 
 def _window_settings(feed: Feed) -> Iterator[tuple[str, str]]:
@@ -168,7 +168,8 @@ def _facts(feed: Feed) -> Iterator[tuple[str, str]]:
     yield "Freshness", f"the newest `{feed.time_column}`"
     yield "Schedule", _schedule(feed)
     yield "Window", _window(feed)
-    yield "Objects", f"`{feed.folder}/YYYY/MM/DD/<UTC time>-<run>.ndjson`, each with a manifest beside it"
+    name = f"`{feed.folder}/YYYY/MM/DD/<UTC time>-<run>.ndjson`"
+    yield "Objects", f"{name}, in {feed.lake_shape} shape, each with a manifest beside it"
     if feed.window is not None:
         yield "Header with the number of rows", f"`{feed.count_header}`"
 

@@ -18,6 +18,8 @@ from telemetry.forward_models import Forward, ForwardBreaker
 __all__ = ["Forward", "ForwardBreaker"]
 
 _DAY = timedelta(days=1)
+#: What operators do with attachments in the guardrail workflow, in actions called ``attachment.`` and one of these.
+ATTACHMENT_ACTIONS = ("upload", "remove", "copy", "tag")
 
 
 class TelemetryQuerySet(FeedQuerySet):
@@ -138,6 +140,17 @@ class WorkflowQuerySet(TelemetryQuerySet):
         reports = self.filter(provider_id__isnull=False, guardrail_status__isnull=False)
         recorded = reports.filter(recorded_at__gt=since, recorded_at__lte=until)
         return recorded.order_by("provider_id", "-recorded_at", "-position").distinct("provider_id")
+
+    def actions_at(self, provider_id: str, since: datetime) -> dict[str, int]:
+        """How often the workflow actions of each kind were taken for a provider, by one query.
+
+        Returns:
+            Counts of ``attachment``, ``note`` and ``queue`` actions, and of each of the attachment actions.
+        """
+        begins = {name: models.Q(workflow_action__startswith=f"{name}.") for name in ("attachment", "note", "queue")}
+        exact = {name: models.Q(workflow_action=f"attachment.{name}") for name in ATTACHMENT_ACTIONS}
+        counts = {name: models.Count("pk", filter=condition) for name, condition in (begins | exact).items()}
+        return self.filter(recorded_at__gt=since, provider_id=provider_id).aggregate(**counts)
 
 
 class GuardrailWorkflowEvent(TelemetryEvent):

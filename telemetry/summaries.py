@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from telemetry.models import QuickOrderEvent
+from telemetry.models import ATTACHMENT_ACTIONS, QuickOrderEvent
 
-_ATTACHMENT_ACTIONS = ("upload", "remove", "copy", "tag")
 _TOP_ACTIONS = 10
 _TOP_PROVIDERS = 5
 
@@ -161,7 +160,7 @@ class WorkflowActivity(Metrics):
 
     def attachment_totals(self) -> dict[str, int]:
         """How often attachments were uploaded, removed, copied and tagged."""
-        return {name: self._actions.get(f"attachment.{name}", {}).get("count", 0) for name in _ATTACHMENT_ACTIONS}
+        return {name: self._actions.get(f"attachment.{name}", {}).get("count", 0) for name in ATTACHMENT_ACTIONS}
 
     def provider_activity(self) -> list[dict[str, Any]]:
         """The five providers at which something happened last, newest first."""

@@ -1,13 +1,20 @@
 """The digests of guardrails that are posted to Slack."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
+from django.utils import timezone
 
 from reporting.alerts import outbox, slack
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus, messages
+from smplat.lib.addresses import is_url
+from telemetry.models import ATTACHMENT_ACTIONS, GuardrailWorkflowEvent
+
+_LOOKBACK = timedelta(hours=24)
 
 
 def queue_followup(follow_up_id: UUID) -> None:
@@ -24,18 +31,27 @@ def queue_followup(follow_up_id: UUID) -> None:
         return
     status = ProviderGuardrailStatus.objects.filter(pk=OuterRef("provider_id"))
     follow_up = GuardrailFollowUp.objects.annotate(is_paused=Subquery(status.values("is_paused"))).get(pk=follow_up_id)
-    text = followup_text(follow_up, bool(follow_up.is_paused))
+    since = timezone.now() - _LOOKBACK
+    actions = GuardrailWorkflowEvent.objects.actions_at(follow_up.provider_id, since)
+    text = followup_text(follow_up, bool(follow_up.is_paused), actions)
     outbox.put(f"followup:{follow_up_id}", messages.FOLLOW_UPS, text)
 
 
-def followup_text(follow_up: GuardrailFollowUp, is_paused: bool) -> str:
-    """The digest of a follow-up, in Slack's markup; what operators wrote is escaped and cannot forge a line."""
+def followup_text(follow_up: GuardrailFollowUp, is_paused: bool, actions: Mapping[str, int]) -> str:
+    """The digest of a follow-up, in Slack's markup; what operators wrote is escaped and cannot forge a line.
+
+    Args:
+        follow_up: the follow-up.
+        is_paused: whether the provider is, after it.
+        actions: how often each workflow action was taken for the provider lately.
+    """
     name = slack.one_line(follow_up.provider_name or follow_up.provider_id)
     lines = [
         f"*Guardrail follow-up: {name}*",
         f"Action: {follow_up.action}. The provider is {'paused' if is_paused else 'active'}.",
         *_quoted(follow_up.notes or ""),
         *_platform_line(follow_up),
+        _workflow_line(actions),
         f"{provider_link(follow_up.provider_id)} · {_conversions_link(follow_up)}",
     ]
     return "\n".join(lines)
@@ -45,6 +61,12 @@ def provider_link(provider_id: str, label: str = "Provider") -> str:
     """A link to the desk's page about a provider."""
     query = urlencode({"providerId": provider_id})
     return slack.link(f"{settings.PUBLIC_BASE_URL}/admin/reports?{query}", label)
+
+
+def conversions_url(cursor: str | None) -> str:
+    """The page of the desk with the conversions behind ``cursor``, None for the live ones."""
+    query = f"?{urlencode({'conversionCursor': cursor})}" if cursor is not None else ""
+    return f"{settings.PUBLIC_BASE_URL}/admin/reports{query}#experiment-analytics"
 
 
 def _quoted(notes: str) -> list[str]:
@@ -60,8 +82,18 @@ def _platform_line(follow_up: GuardrailFollowUp) -> list[str]:
     return [f"Platform: {slack.one_line(label or 'not named')}{f' ({known})' if known else ''}"]
 
 
+def _workflow_line(actions: Mapping[str, int]) -> str:
+    kinds = [f"{name} {actions[name]:,}" for name in ATTACHMENT_ACTIONS if actions[name]]
+    details = f" ({', '.join(kinds)})" if kinds else ""
+    return (
+        f"Workflow, last 24 hours: attachments {actions['attachment']:,}{details}, notes {actions['note']:,}, "
+        f"queue {actions['queue']:,}"
+    )
+
+
 def _conversions_link(follow_up: GuardrailFollowUp) -> str:
-    """The link stored in the row; the label alone where the row has none."""
-    cursor = follow_up.conversion_cursor
+    """The link stored in the row, else the page's own, and what it shows."""
+    cursor, href = follow_up.conversion_cursor, follow_up.conversion_href or ""
     label = "Live conversion snapshot" if cursor is None else f"Historical conversion slice (cursor {cursor})"
-    return slack.link(follow_up.conversion_href or "", label)
+    link = slack.link(href if is_url(href, ("http", "https")) else conversions_url(cursor), "Open conversions")
+    return f"{link}: {slack.one_line(label)}"

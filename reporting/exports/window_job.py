@@ -46,7 +46,7 @@ def export(run: ExportRun) -> None:
     checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
     run.checkpoint_before = checkpoint.as_json() if checkpoint else None
     rows = rows_of_job(feed, checkpoint.position if checkpoint else 0, FENCE_TIMEOUT)
-    with ObjectWriter(feed, "wire") as writer:
+    with ObjectWriter(feed, feed.lake_shape) as writer:
         metrics = _spool(run, rows, writer)
         receipt = _upload(run, writer, object_uri(feed, target.root_uri, run.pk))
         run.status = status_json(
@@ -70,7 +70,7 @@ def _spool(run: ExportRun, rows: RowRange, writer: ObjectWriter) -> dict[str, ob
     for part in rows.parts(_PART_ROWS):
         meter.note(writer.rows)
         lines = []
-        for line in part.lines("wire", by_position=True):
+        for line in part.lines(run.definition.lake_shape, by_position=True):
             row = orjson.loads(line.json)
             metrics.add(row)
             # PostgreSQL writes JSON columns with spaces, which no other line has.

@@ -42,5 +42,6 @@ FEED = Feed(
     webhook_setting="ANALYTICS_SEGMENTS_WEBHOOK",
     webhook_key="events",
     checkpoint_name="onboarding_export_cursor.json",
+    file_name="onboarding_pricing_segments.ndjson",
     list_path="reporting/onboarding/experiment-events",
 )

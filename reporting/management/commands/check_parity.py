@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from reporting.feeds import FEEDS
+from reporting.management.base import OneLineCommand
 from reporting.warehouse import parity
 from reporting.warehouse.parity import KINDS, Report
 from reporting.warehouse.sums import Days
@@ -23,7 +24,7 @@ def _day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """Exit code 0 when nothing is missing, extra, changed or left over, 1 when something is, 2 for wrong usage."""
 
     help = "Compare the warehouse with the desk, by feed and UTC day, and close the conservation ledger."

@@ -4,9 +4,10 @@ import argparse
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from reporting.feeds import FEEDS
+from reporting.management.base import OneLineCommand
 from reporting.warehouse import loading
 from reporting.warehouse.loading import Summary
 from reporting.warehouse.targets import TargetError
@@ -15,7 +16,7 @@ from smplat.lib.addresses import is_warehouse_url
 _FORMS = "duckdb:///absolute/path or snowflake://user:password@account/database"
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """Exit code 0 when all that is new was loaded, 1 when something failed, 2 for wrong usage.
 
     It needs the lake and the warehouse alone, and not the database of the desk.

@@ -3,18 +3,19 @@
 import argparse
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import OperationalError
 
 from reporting.exports import runs
 from reporting.feeds import FEEDS
+from reporting.management.base import OneLineCommand
 from reporting.models import ExportRun
 from smplat.lib.errors import is_disk_full
 
 _AWAY = "The database cannot be reached; check DATABASE_URL."
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """Exit code 0 when the run succeeded or was skipped, 1 when it failed, 2 for wrong usage."""
 
     help = "Run one export job now, in the foreground. The summary goes to stderr."

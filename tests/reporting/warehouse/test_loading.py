@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import orjson
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -472,6 +473,50 @@ class TestLargeObjects:
         few, many = peak(5_000), peak(20_000)
 
         assert many < few + 200_000
+
+
+def rows_read_by_an_older_duckdb(warehouse: Path) -> str:
+    """What the command line of DuckDB 1.x says about how many rows were loaded."""
+    query = f"SELECT COUNT(*) AS rows FROM {FOLLOWUPS.table}"  # noqa: S608 - a name of ours
+    command = [sys.executable, "-m", "duckdb_cli", "-readonly", "-csv", "-noheader", warehouse, query]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    return ran.stdout.strip() or ran.stderr.strip()
+
+
+class TestTheVersionOfTheFile:
+    @pytest.mark.habit(
+        "Notebooks open the warehouse's DuckDB file with the DuckDB 1.x that they have.",
+        "`load_warehouse` makes files that DuckDB 1.x reads, unless `?storage_version=` says otherwise.",
+    )
+    def test_duckdb_1_reads_a_file_of_the_load(self, warehouse):
+        put(FOLLOWUPS, "a.ndjson", [followup_row(), followup_row()], shape="warehouse")
+        load(warehouse)
+
+        assert rows_read_by_an_older_duckdb(warehouse) == "2"
+
+    def test_another_version_can_be_chosen(self, warehouse):
+        call_command("load_warehouse", "--target", f"duckdb://{warehouse}?storage_version=v2.0.0", stderr=StringIO())
+
+        assert "created with a newer version of DuckDB" in rows_read_by_an_older_duckdb(warehouse)
+
+    def test_a_file_that_is_there_keeps_its_version_and_goes_on_being_loaded(self, warehouse):
+        warehouse.parent.mkdir()
+        duckdb.connect(warehouse).close()
+        put(FOLLOWUPS, "a.ndjson", [followup_row()], shape="warehouse")
+        load(warehouse)
+
+        assert len(table(warehouse, FOLLOWUPS.key)) == 1
+        assert "created with a newer version of DuckDB" in rows_read_by_an_older_duckdb(warehouse)
+
+    @pytest.mark.parametrize(
+        ("query", "reason"),
+        [
+            ("storage_version=v9", "The version string 'v9' is not a known DuckDB version"),
+            ("version=v1.0.0", "the URL of a DuckDB file has no version; it has storage_version"),
+        ],
+    )
+    def test_an_unknown_version_or_option_is_named(self, warehouse, query, reason):
+        assert reason in failed_load(Path(f"{warehouse}?{query}"))
 
 
 class TestTheWarehouse:
