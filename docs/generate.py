@@ -6,6 +6,7 @@ tests. Nothing in them depends on the time, the machine or the settings, so that
 with what would be written now.
 """
 
+import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import wrap
@@ -14,6 +15,7 @@ from reporting.feeds import FEEDS, Column, ColumnType, Feed
 from reporting.feeds.checksums import ID_SUM_DIGITS, id_number, id_sum_sql
 from smplat.renamed import ALIASES, RETIRED
 
+ROOT = Path(__file__).parent.parent
 FEEDS_PAGE = Path(__file__).with_name("feeds.md")
 ENV_EXAMPLE = Path(__file__).parent.with_name(".env.example")
 SWITCHING_PAGE = Path(__file__).with_name("switching-over.md")
@@ -76,7 +78,27 @@ def render_switching(text: str) -> str:
     """``text``, the content of ``docs/switching-over.md``, with its tables as the code has them now."""
     renamed = [(f"`{old}`", " and ".join(f"`{name}`" for name in names)) for old, names in ALIASES.items()]
     retired = [(f"`{old}`", f"Nothing: {reason}.") for old, reason in RETIRED.items()]
-    return _between(text, "settings", _table(("Old name", "Read as"), [*renamed, *retired]))
+    text = _between(text, "settings", _table(("Old name", "Read as"), [*renamed, *retired]))
+    return _between(text, "habits", "\n\n".join(_habit_sections(ROOT / "tests")))
+
+
+def _habit_sections(tests: Path) -> Iterator[str]:
+    """A heading and a table for each module of tests that shows habits."""
+    for path in sorted(tests.rglob("test_*.py")):
+        rows = [(habit, answer, f"`{name}`") for habit, answer, name in _habits(path)]
+        if rows:
+            heading = f"### `{path.relative_to(tests.parent).as_posix()}`"
+            yield f"{heading}\n\n{_table(('The replaced system', 'SMPLAT', 'Test'), rows)}"
+
+
+def _habits(path: Path) -> Iterator[tuple[str, str, str]]:
+    """The arguments of each ``@pytest.mark.habit`` of a module, with the name of its test, in their order."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.habit":
+                    habit, answer = map(ast.literal_eval, decorator.args)
+                    yield habit, answer, node.name
 
 
 def _between(text: str, name: str, content: str) -> str:
