@@ -143,7 +143,7 @@ class TestTheOldStorefront:
         "Records it, and answers with entry and status",
     )
     def test_none_of_its_follow_ups_is_refused(self, desk):
-        body = {
+        body: dict[str, object] = {
             "providerId": "provider-viralhub",
             "providerName": "ViralHub",
             "action": "escalate",
