@@ -211,8 +211,12 @@ class TestS3:
     def test_a_reader_never_sees_half_an_object(self, s3):
         versions = {bytes([letter]) * 1_000_000 for letter in b"ab"}
         storage.write("s3://lake/status.json", next(iter(versions)))
-        writer = threading.Thread(target=lambda: [storage.write("s3://lake/status.json", v) for v in [*versions] * 5])
 
+        def keep_writing() -> None:
+            for version in [*versions] * 5:
+                storage.write("s3://lake/status.json", version)
+
+        writer = threading.Thread(target=keep_writing)
         writer.start()
         seen = {content("s3://lake/status.json") for _ in range(10)}
         writer.join()
