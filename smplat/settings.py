@@ -14,13 +14,16 @@ from urllib.parse import urlsplit
 import environ
 
 from reporting.feeds import FEEDS, WINDOW_FEEDS, Feed
-from smplat import embedded, folder_broker, secrets_file
+from smplat import embedded, folder_broker, renamed, secrets_file
 from smplat.env import Environment
 from smplat.lib.addresses import LOOPBACK_HOSTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
-_env = Environment(os.environ)
+_renamed = renamed.apply(os.environ)
+_env = Environment(os.environ, _renamed.sources)
+for _name, _problem in _renamed.conflicts.items():
+    _env.refuse(_name, _problem)
 
 # --- State and secrets ------------------------------------------------------------------------------------------------
 
@@ -190,6 +193,10 @@ CHECKPOINT_URIS = {
     feed.key: _env.lake_uri(f"{feed.setting_prefix}_CURSOR_S3_URI", f"{LAKE_URI}/{feed.checkpoint_name}")
     for feed in FEEDS.values()
     if feed.window is None
+}
+# Where the incremental jobs are shown, in place of the pages of their runs.
+WORKFLOW_URLS = {
+    feed.key: _env.shown_url(f"{feed.setting_prefix}_WORKFLOW_URL") for feed in FEEDS.values() if feed.window is None
 }
 # Statuses that the desk shows in place of those that this installation wrote.
 STATUS_URLS = {feed.key: _env.url(feed.status_url_setting) for feed in FEEDS.values() if feed.has_status_url}
@@ -421,4 +428,6 @@ UNFOLD = {
 }
 
 SETTING_NAMES = frozenset(_env.names_read)
+# What manage.py and `make run` say of the settings' names as they start.
+NAME_NOTES = (*_renamed.notes, *renamed.unknown(os.environ, SETTING_NAMES))
 _env.finish()

@@ -224,3 +224,13 @@ class IntakeTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line or 'no feed'}: {self.received}"
+
+
+class ImportTotal(models.Model):
+    """How many of a line's accepted rows an import of the replaced system's brought."""
+
+    line = models.TextField(primary_key=True)
+    rows = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.rows}"

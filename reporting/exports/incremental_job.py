@@ -141,7 +141,8 @@ def _end(run: ExportRun, reached: Point, failure: SinkError | None) -> None:
 
 def _mirror(run: ExportRun, mirror: LakeStore, reached: Point) -> None:
     """Copy the checkpoint to where other hosts look for it, with links to what the run made."""
-    links = {"downloadUrl": storage.download_url(run.object_uri), "workflowUrl": run.absolute_url}
+    workflow_url = settings.WORKFLOW_URLS[run.feed] or run.absolute_url
+    links = {"downloadUrl": storage.download_url(run.object_uri), "workflowUrl": workflow_url}
     _write_copy(run, mirror, replace(reached, extra=links))
 
 

@@ -17,7 +17,7 @@ Browse = Callable[..., Any]
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory):
     """A desk that all end-to-end tests share; what they store adds up."""
-    desk = Desk(tmp_path_factory.mktemp("desk") / "var")
+    desk = Desk(tmp_path_factory.mktemp("desk") / "var", SLACK_WEBHOOK_ULR="a name that nobody reads")
     yield desk.start()
     desk.stop()
 

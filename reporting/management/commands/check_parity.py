@@ -83,7 +83,7 @@ def _lines(report: Report) -> list[str]:
         lines += [
             f"{key or 'no feed'}: received {entry.received} = accepted {entry.accepted} + duplicate "
             f"{entry.duplicates} + ignored {entry.ignored} + rejected {entry.rejected}"
-            f"{_left_over(entry.intake_remainder)}",
+            f"{f'; {entry.imported} of them imported' if entry.imported else ''}{_left_over(entry.intake_remainder)}",
             f"{key or 'no feed'}: accepted {entry.accepted} = exported {entry.exported} + pending {entry.pending} + "
             f"expired {entry.expired}{_left_over(entry.rows_remainder)}",
         ]

@@ -60,6 +60,19 @@ class TestSuccess:
         assert copy["workflowUrl"] == result.absolute_url
         assert copy["downloadUrl"].startswith(settings.PUBLIC_BASE_URL)
 
+    @pytest.mark.habit(
+        "GUARDRAIL_EXPORT_WORKFLOW_URL names the page that shows the export",
+        "Reads it, and ONBOARDING_EXPORT_WORKFLOW_URL, and writes it as workflowUrl",
+    )
+    def test_the_status_links_to_the_workflow_of_the_settings(self, webhook, settings):
+        settings.WORKFLOW_URLS = {FEED.key: "https://ci.example/workflows/7"}
+        record_segments(1)
+
+        export(FEED.key)
+
+        copy = json.loads(b"".join(storage.read(settings.CHECKPOINT_URIS[FEED.key])))
+        assert copy["workflowUrl"] == "https://ci.example/workflows/7"
+
     def test_the_next_run_takes_only_what_is_new(self, webhook):
         record_segments(2)
         export(FEED.key)

@@ -23,6 +23,7 @@ from reporting.lake.manifests import manifest_uri
 from reporting.models import ExportRun, ParityCheck
 from reporting.recording import segments
 from reporting.tasks import check_parity, load_warehouse
+from telemetry.imports import import_events
 from telemetry.models import QuickOrderEvent
 from tests.database import capture, export, record_follow_up
 from tests.factories import experiment, quick_order_event, workflow_event
@@ -357,6 +358,14 @@ class TestTheCommand:
         assert failure.value.returncode == 1
         line = "quick_order: accepted 0 = exported 5 + pending 0 + expired 0; REMAINDER -5"
         assert line in report.getvalue().splitlines()
+
+    def test_it_says_how_many_of_the_accepted_rows_were_imported(self, whole):
+        import_events([recently()])
+
+        call_command("check_parity", "--feed", "quick_order", stdout=(report := StringIO()), stderr=StringIO())
+
+        line = "quick_order: received 6 = accepted 6 + duplicate 0 + ignored 0 + rejected 0; 1 of them imported"
+        assert report.getvalue().splitlines()[0] == line
 
     def test_it_prints_the_equations(self, whole):
         call_command("check_parity", "--feed", "quick_order", stdout=(report := StringIO()), stderr=StringIO())
