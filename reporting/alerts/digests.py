@@ -6,8 +6,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
-from reporting.alerts import outbox, slack
+from reporting.alerts import attachments, outbox, slack
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus, messages
+
+_MAX_ATTACHMENTS = 5
 
 
 def queue_followup(follow_up_id: UUID) -> None:
@@ -36,6 +38,7 @@ def followup_text(follow_up: GuardrailFollowUp, is_paused: bool) -> str:
         f"Action: {follow_up.action}. The provider is {'paused' if is_paused else 'active'}.",
         *_quoted(follow_up.notes or ""),
         *_platform_line(follow_up),
+        *_attachments_line(follow_up),
         f"{provider_link(follow_up.provider_id)} · {_conversions_link(follow_up)}",
     ]
     return "\n".join(lines)
@@ -58,6 +61,13 @@ def _platform_line(follow_up: GuardrailFollowUp) -> list[str]:
     if not (label or known):
         return []
     return [f"Platform: {slack.one_line(label or 'not named')}{f' ({known})' if known else ''}"]
+
+
+def _attachments_line(follow_up: GuardrailFollowUp) -> list[str]:
+    found = attachments.shown(follow_up.attachments)
+    more = [f"{len(found) - _MAX_ATTACHMENTS} more"] if len(found) > _MAX_ATTACHMENTS else []
+    names = [*(slack.link(item.link, item.name) for item in found[:_MAX_ATTACHMENTS]), *more]
+    return [f"Attachments: {', '.join(names)}"] if names else []
 
 
 def _conversions_link(follow_up: GuardrailFollowUp) -> str:

@@ -104,7 +104,7 @@ class MessageAccepted(Shape):
 class VariantConversions(Shape):
     variantKey = text()
     variantName = nullable_text()
-    isControl = serializers.BooleanField()
+    isControl = serializers.BooleanField(allow_null=True)
     orderCount = count()
     journeyCount = count()
 

@@ -22,14 +22,14 @@ _MAX_CELL_LENGTH = 120
 @register.simple_tag
 def cell(row: dict[str, Any], column: Column) -> str:
     """One value of a row as text, cut where it is long; the template escapes it."""
-    text = _text(row[column.name])
+    text = _text(row, column)
     return text if len(text) <= _MAX_CELL_LENGTH else f"{text[:_MAX_CELL_LENGTH]}…"
 
 
 @register.simple_tag
 def whole(row: dict[str, Any], column: Column) -> str:
     """One value of a row as text, all of it; the template escapes it."""
-    return _text(row[column.name])
+    return _text(row, column)
 
 
 @register.simple_tag
@@ -69,9 +69,10 @@ def steps(lines: list[RunLogLine], run: ExportRun) -> Iterator[dict[str, Any]]:
         before = line.at
 
 
-def _text(value: Any) -> str:
+def _text(row: dict[str, Any], column: Column) -> str:
+    value = row[column.name]
     if value is None:
-        return "–"
+        return column.null_text
     if isinstance(value, datetime):
         return iso(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)

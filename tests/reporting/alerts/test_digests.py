@@ -71,6 +71,15 @@ class TestText:
             "<https://desk.example/admin/reports?providerId=provider-viralhub|Provider> · Live conversion snapshot",
         ]
 
+    def test_attachments_are_named_and_linked_and_harmless(self):
+        sent = [{"fileName": "a.png", "href": "https://files.example/a.png"}, {"url": "javascript:alert(1)"}, HOSTILE]
+
+        lines = digests.followup_text(follow_up(attachments=sent + [{}] * 4), is_paused=True).split("\n")
+
+        assert lines[2] == (
+            f"Attachments: <https://files.example/a.png|a.png>, attachment, {HARMLESS}, attachment, attachment, 2 more"
+        )
+
     def test_without_a_cursor_it_links_to_the_live_snapshot(self):
         text = digests.followup_text(follow_up(conversion_href="https://desk.example/live"), is_paused=False)
 
