@@ -1,7 +1,7 @@
 """What was sent with a follow-up, as people read it: clients name the parts of an attachment in different ways."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,5 +40,5 @@ def _attachment(item: dict[str, Any]) -> Attachment:
     )
 
 
-def _strings(item: dict[str, Any], names: Iterable[str]) -> Iterable[str]:
+def _strings(item: dict[str, Any], names: Iterable[str]) -> Iterator[str]:
     return (item[name] for name in names if isinstance(item.get(name), str) and item[name].strip())

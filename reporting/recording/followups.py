@@ -133,8 +133,15 @@ def _known(values: Row) -> Row:
         return {}
     known: Row = {"provider_name": status.provider_name}
     if all(values[name] is None for name in PLATFORM_COLUMNS):
-        known |= GuardrailFollowUp.objects.filter(pk=status.last_follow_up_id).values(*PLATFORM_COLUMNS).first() or {}
+        known |= _last_platform(status)
     return known
+
+
+def _last_platform(status: ProviderGuardrailStatus) -> Row:
+    if status.last_follow_up_id is None:
+        return {}
+    last = GuardrailFollowUp.objects.filter(pk=status.last_follow_up_id).values(*PLATFORM_COLUMNS).first()
+    return dict(last or {})
 
 
 def status_wire(status: ProviderGuardrailStatus) -> Row:

@@ -52,6 +52,14 @@ def pretty_json(value: Any) -> str:
 
 
 @register.filter
+def attachments(status: dict[str, Any], name: str) -> str:
+    """How many attachments a published status counts under ``name``."""
+    totals = (status["metrics"] or {}).get("attachmentTotals") or {}
+    count = totals.get(name)
+    return "unknown" if count is None else str(count)
+
+
+@register.filter
 def ago(moment: datetime) -> str:
     """How long ago a moment was, in words; what lies less than a minute away is just now."""
     distance = timezone.now() - moment

@@ -76,13 +76,17 @@ def _days(since: date | None, until: date | None) -> Days:
     return Days(first, until)
 
 
+def _minted(count: int) -> str:
+    return f"; {count} accepted without an id" if count else ""
+
+
 def _lines(report: Report) -> list[str]:
     lines = []
     for key, entry in report.ledger.items():
         lines += [
             f"{key or 'no feed'}: received {entry.received} = accepted {entry.accepted} + duplicate "
             f"{entry.duplicates} + ignored {entry.ignored} + rejected {entry.rejected}"
-            f"{_left_over(entry.intake_remainder)}",
+            f"{_minted(entry.minted)}{_left_over(entry.intake_remainder)}",
             f"{key or 'no feed'}: accepted {entry.accepted} = exported {entry.exported} + pending {entry.pending} + "
             f"expired {entry.expired}{_left_over(entry.rows_remainder)}",
         ]
