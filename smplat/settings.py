@@ -220,6 +220,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = max(TELEMETRY_MAX_BODY_BYTES, 2_621_440)
 CORS_ALLOWED_ORIGINS = _env.origins("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/telemetry(/[a-z-]+)?$"
 CORS_ALLOW_METHODS = ("POST", "OPTIONS")
+# sendBeacon sends a JSON body with credentials, and asks for leave to do so; the capture routes read none.
+CORS_ALLOW_CREDENTIALS = True
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 

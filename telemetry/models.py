@@ -207,6 +207,7 @@ class IntakeTally(models.Model):
     duplicates = models.IntegerField()
     ignored = models.IntegerField()
     rejected = models.IntegerField()
+    minted = models.IntegerField(db_default=0, help_text="Of the accepted, those that came without an id.")
 
     def __str__(self) -> str:
         return f"{self.line or 'no feed'}: {self.received}"
@@ -221,6 +222,7 @@ class IntakeTotal(models.Model):
     duplicates = models.BigIntegerField()
     ignored = models.BigIntegerField()
     rejected = models.BigIntegerField()
+    minted = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
         return f"{self.line or 'no feed'}: {self.received}"

@@ -28,7 +28,7 @@ def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> int:
     Args:
         rows: the rows of each table.
         tallies: what the request brought, by line of the ledger: ``line``, ``received``, ``given`` (how many of
-            ``rows`` are the line's), ``ignored`` and ``rejected``.
+            ``rows`` are the line's), ``ignored``, ``rejected`` and ``minted``.
 
     Raises:
         django.db.DatabaseError: nothing was stored.
@@ -70,11 +70,13 @@ def _statement(models: tuple[Model, ...]) -> bytes:
 _WITH_TALLIES = sql.SQL(
     """
     WITH {inserts} stored (line, accepted) AS (SELECT NULL::text, 0::bigint {counts}), tally AS (
-        INSERT INTO {tallies} (line, received, accepted, duplicates, ignored, rejected)
+        INSERT INTO {tallies} (line, received, accepted, duplicates, ignored, rejected, minted)
         SELECT sent.line, sent.received, coalesce(accepted, 0), sent.given - coalesce(accepted, 0), sent.ignored,
-            sent.rejected
+            sent.rejected, sent.minted
         FROM jsonb_to_recordset(%s::jsonb)
-            AS sent (line text, received integer, given integer, ignored integer, rejected integer)
+            AS sent (
+                line text, received integer, given integer, ignored integer, rejected integer, minted integer
+            )
         LEFT JOIN stored ON stored.line = sent.line
     )
     SELECT sum(accepted) FROM stored

@@ -49,6 +49,7 @@ class Entry:
         exported: rows that are there, at or before the checkpoint.
         pending: rows that are there, after the checkpoint.
         expired: rows that retention has pruned.
+        minted: of the accepted ones, those that came without an id.
         imported: of the accepted ones, those that an import of the replaced system's brought.
     """
 
@@ -60,6 +61,7 @@ class Entry:
     exported: int
     pending: int
     expired: int
+    minted: int
     imported: int
 
     @property
@@ -99,15 +101,16 @@ _FOLD_TALLIES = sql.SQL(
     WITH batch AS MATERIALIZED (SELECT id FROM {tallies} ORDER BY id LIMIT {maximum} FOR UPDATE SKIP LOCKED),
     gone AS (DELETE FROM {tallies} WHERE id IN (SELECT id FROM batch) RETURNING *),
     added AS (
-        INSERT INTO {totals} AS known (line, received, accepted, duplicates, ignored, rejected)
-        SELECT line, sum(received), sum(accepted), sum(duplicates), sum(ignored), sum(rejected)
+        INSERT INTO {totals} AS known (line, received, accepted, duplicates, ignored, rejected, minted)
+        SELECT line, sum(received), sum(accepted), sum(duplicates), sum(ignored), sum(rejected), sum(minted)
         FROM gone GROUP BY line ORDER BY line
         ON CONFLICT (line) DO UPDATE SET
             received = known.received + excluded.received,
             accepted = known.accepted + excluded.accepted,
             duplicates = known.duplicates + excluded.duplicates,
             ignored = known.ignored + excluded.ignored,
-            rejected = known.rejected + excluded.rejected
+            rejected = known.rejected + excluded.rejected,
+            minted = known.minted + excluded.minted
     )
     SELECT count(*) FROM gone
     """
@@ -203,14 +206,14 @@ _INTAKE = sql.SQL(
     """
     WITH intake AS (
         SELECT line, sum(received) AS received, sum(accepted) AS accepted, sum(duplicates) AS duplicates,
-            sum(ignored) AS ignored, sum(rejected) AS rejected
+            sum(ignored) AS ignored, sum(rejected) AS rejected, sum(minted) AS minted
         FROM (
-            SELECT line, received, accepted, duplicates, ignored, rejected FROM {totals}
-            UNION ALL SELECT line, received, accepted, duplicates, ignored, rejected FROM {tallies}
+            SELECT line, received, accepted, duplicates, ignored, rejected, minted FROM {totals}
+            UNION ALL SELECT line, received, accepted, duplicates, ignored, rejected, minted FROM {tallies}
         ) AS counted GROUP BY line
     )
     SELECT feed, coalesce(received, 0), coalesce(accepted, 0), coalesce(duplicates, 0), coalesce(ignored, 0),
-        coalesce(rejected, 0), present - pending, pending, expired,
+        coalesce(rejected, 0), present - pending, pending, expired, coalesce(minted, 0),
         coalesce((SELECT rows FROM {imports} WHERE {imports}.line = stored.line), 0)
     FROM ({feeds}) AS stored LEFT JOIN intake ON intake.line = stored.line
     """

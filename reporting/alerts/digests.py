@@ -9,12 +9,14 @@ from django.conf import settings
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from reporting.alerts import outbox, slack
+from reporting.alerts import attachments, outbox, slack
+from reporting.alerts.links import conversions_url
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus, messages
 from smplat.lib.addresses import is_url
 from telemetry.models import ATTACHMENT_ACTIONS, GuardrailWorkflowEvent
 
 _LOOKBACK = timedelta(hours=24)
+_MAX_ATTACHMENTS = 5
 
 
 def queue_followup(follow_up_id: UUID) -> None:
@@ -51,6 +53,7 @@ def followup_text(follow_up: GuardrailFollowUp, is_paused: bool, actions: Mappin
         f"Action: {follow_up.action}. The provider is {'paused' if is_paused else 'active'}.",
         *_quoted(follow_up.notes or ""),
         *_platform_line(follow_up),
+        *_attachments_line(follow_up),
         _workflow_line(actions),
         f"{provider_link(follow_up.provider_id)} · {_conversions_link(follow_up)}",
     ]
@@ -61,12 +64,6 @@ def provider_link(provider_id: str, label: str = "Provider") -> str:
     """A link to the desk's page about a provider."""
     query = urlencode({"providerId": provider_id})
     return slack.link(f"{settings.PUBLIC_BASE_URL}/admin/reports?{query}", label)
-
-
-def conversions_url(cursor: str | None) -> str:
-    """The page of the desk with the conversions behind ``cursor``, None for the live ones."""
-    query = f"?{urlencode({'conversionCursor': cursor})}" if cursor is not None else ""
-    return f"{settings.PUBLIC_BASE_URL}/admin/reports{query}#experiment-analytics"
 
 
 def _quoted(notes: str) -> list[str]:
@@ -89,6 +86,13 @@ def _workflow_line(actions: Mapping[str, int]) -> str:
         f"Workflow, last 24 hours: attachments {actions['attachment']:,}{details}, notes {actions['note']:,}, "
         f"queue {actions['queue']:,}"
     )
+
+
+def _attachments_line(follow_up: GuardrailFollowUp) -> list[str]:
+    found = attachments.shown(follow_up.attachments)
+    more = [f"{len(found) - _MAX_ATTACHMENTS} more"] if len(found) > _MAX_ATTACHMENTS else []
+    names = [*(slack.link(item.link, item.name) for item in found[:_MAX_ATTACHMENTS]), *more]
+    return [f"Attachments: {', '.join(names)}"] if names else []
 
 
 def _conversions_link(follow_up: GuardrailFollowUp) -> str:

@@ -30,6 +30,7 @@ class Column:
         wire: dotted paths in the wire shape where the value stands; the first that is not null counts.
         help: what it means.
         nullable: whether it may be NULL.
+        null_text: what pages show for NULL.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column:
     wire: tuple[str, ...]
     help: str
     nullable: bool = False
+    null_text: str = "–"
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _metric(slug: str, order_count: int, journey_count: int, last_activity: Any)
     }
 
 
-def _variant(key: str, order_count: int, journey_count: int, _: Any, name: str | None, is_control: bool) -> Row:
+def _variant(key: str, order_count: int, journey_count: int, _: Any, name: str | None, is_control: bool | None) -> Row:
     return {
         "variantKey": key,
         "variantName": name,

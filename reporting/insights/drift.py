@@ -128,7 +128,9 @@ def compare(window: Sequence[Seen], published: Published) -> Comparison:
     live = funnel(seen.name for seen in window)
     if published.status is None:
         return Comparison([Figure(key, live[key]) for key in _LABELS], 0, False, "")
-    export = published.status["metrics"]
+    export = published.status["metrics"] or dict.fromkeys(_LABELS)
+    if unknown := _unknown(published.status, export):
+        return Comparison([Figure(key, live[key], export[key]) for key in _LABELS], 0, False, unknown)
     last = _last_exported(window, published)
     uncompared = _why_not(last, published.status)
     covered: dict[str, Any] = {}
@@ -146,6 +148,13 @@ def _last_exported(window: Sequence[Seen], published: Published) -> int | None:
         return (published.run.checkpoint_after or {}).get("position")
     synced_at = (published.status or {})["syncedAt"]
     return next((seen.position for seen in window if seen.received_at <= synced_at), None)
+
+
+def _unknown(status: dict[str, Any], metrics: dict[str, Any]) -> str:
+    """What a comparison needs and the status does not say, as a sentence; empty where it says all."""
+    needed = {name: status[name] for name in ("syncedAt", "events")} | {name: metrics[name] for name in _COUNTS}
+    names = ", ".join(name for name, value in needed.items() if value is None)
+    return f"The export's status has null for {names}." if names else ""
 
 
 def _why_not(last: int | None, status: dict[str, Any]) -> str:

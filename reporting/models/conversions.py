@@ -8,14 +8,14 @@ from django.db import models
 class ConversionTotal(models.Model):
     """What one experiment, or one of its variants, has reached up to the position of the fold."""
 
-    slug = models.TextField(max_length=200)
-    variant_key = models.TextField(null=True, max_length=200, help_text="Empty for the experiment as a whole.")
+    slug = models.TextField(max_length=255)
+    variant_key = models.TextField(null=True, max_length=255, help_text="Empty for the experiment as a whole.")
     order_count = models.BigIntegerField()
     journey_count = models.BigIntegerField()
     last_activity = models.DateTimeField()
     last_event_id = models.UUIDField(help_text="The newest assignment, which gives name and cohort.")
-    variant_name = models.TextField(null=True, max_length=500)
-    is_control = models.BooleanField()
+    variant_name = models.TextField(null=True, max_length=255)
+    is_control = models.BooleanField(null=True)
 
     class Meta:
         constraints: ClassVar = [

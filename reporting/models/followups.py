@@ -28,7 +28,8 @@ class GuardrailFollowUp(FeedModel):
     platform_context_handle = models.TextField(null=True, max_length=200)
     platform_context_type = models.TextField(null=True, max_length=200)
     conversion_cursor = models.TextField(null=True, max_length=500)
-    conversion_href = models.TextField(null=True, max_length=2_000)
+    conversion_href = models.TextField(null=True, max_length=8_000)
+    attachments = models.JSONField(null=True, help_text="What the client sent with it, as it was sent.")
     created_at = models.DateTimeField()
     position = models.BigIntegerField(
         unique=True,

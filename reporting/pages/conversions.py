@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
 
+from reporting.alerts.links import conversions_url
 from reporting.feeds.shapes import Row
 from reporting.insights import conversions
 from reporting.pages.links import page_link
@@ -35,8 +33,7 @@ class ConversionView:
     @property
     def href(self) -> str:
         """The address of the slice, for people outside of the page."""
-        query = f"?{urlencode({'conversionCursor': self.cursor})}" if self.cursor is not None else ""
-        return f"{settings.PUBLIC_BASE_URL}{reverse('pages:reports')}{query}#conversions"
+        return conversions_url(self.cursor)
 
     def as_wire(self) -> Row:
         """What a follow-up that is recorded on the page carries of it."""

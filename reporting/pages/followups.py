@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils import timezone
 
-from reporting.alerts import digests
+from reporting.alerts import attachments, digests
 from reporting.feeds.cursors import Page
 from reporting.feeds.shapes import Row
 from reporting.insights import automation
@@ -34,6 +34,7 @@ def section(request: HttpRequest) -> dict[str, Any]:
     timeline = _walk(request, "timelineCursor", provider_id, problems) if provider_id else Page([], None)
     alerts = {alert.provider_id: alert for alert in automation.latest_statuses(timezone.now())}
     states = _states([provider_id, *(row["providerId"] for row in queue.rows)])
+    _attach([*queue.rows, *timeline.rows])
     open_alerts = automation.unanswered(list(alerts.values()))
     return {
         "followups": {
@@ -93,6 +94,14 @@ def _walk(request: HttpRequest, parameter: str, provider_id: str | None, problem
 
 def _more(request: HttpRequest, parameter: str, page: Page) -> str | None:
     return page_link(request, "followups", **{parameter: page.next_cursor}) if page.next_cursor else None
+
+
+def _attach(rows: list[Row]) -> None:
+    """Put what was sent with each of the follow-ups beside it."""
+    sent = GuardrailFollowUp.objects.filter(pk__in={row["followUpId"] for row in rows}, attachments__isnull=False)
+    by_id = {str(key): value for key, value in sent.values_list("pk", "attachments")}
+    for row in rows:
+        row["attachments"] = attachments.shown(by_id.get(row["followUpId"]))
 
 
 def _states(provider_ids: Iterable[str | None]) -> dict[str, ProviderGuardrailStatus]:

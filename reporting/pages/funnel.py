@@ -12,7 +12,6 @@ from django.utils import timezone
 from reporting.feeds import FEEDS
 from reporting.insights import drift, published
 from reporting.insights.drift import Comparison, Seen
-from reporting.insights.published import Published
 from reporting.pages import charts
 from telemetry.models import QuickOrderEvent
 from telemetry.summaries import funnel
@@ -51,7 +50,7 @@ def section(request: HttpRequest) -> dict[str, Any]:
             "last_at": window[0].received_at if window else None,
             "status": status,
             "comparison": comparison,
-            "chart": _chart(comparison, status),
+            "chart": _chart(comparison),
             "runs": runs,
             "sparkline": charts.sparkline([run.percent for run in runs], drift.MAX_DRIFT),
             "max_drift": drift.MAX_DRIFT,
@@ -70,13 +69,13 @@ def live() -> dict[str, Any]:
     return {"funnel_live": {"metrics": funnel(seen.name for seen in window), "events": len(window), "last_at": last_at}}
 
 
-def _chart(comparison: Comparison, status: Published) -> charts.BarChart:
+def _chart(comparison: Comparison) -> charts.BarChart:
     counts = [figure for figure in comparison.figures if not figure.is_rate]
     return charts.grouped_bars(
         {
             figure.label: {
                 "storefront": figure.live or 0,
-                **({"export": figure.export or 0} if status.status is not None else {}),
+                **({} if figure.export is None else {"export": figure.export}),
             }
             for figure in counts
         }

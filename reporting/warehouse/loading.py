@@ -17,9 +17,9 @@ from django.utils import timezone
 from reporting.feeds import FEEDS, Feed
 from reporting.lake import storage
 from reporting.lake.manifests import Receipt
-from reporting.warehouse import objects, statements
+from reporting.warehouse import objects, statements, tables
 from reporting.warehouse.objects import MismatchError
-from reporting.warehouse.schema import HISTORY, REFUSED, ddl
+from reporting.warehouse.schema import HISTORY, REFUSED
 from reporting.warehouse.staging import Staged, stage
 from reporting.warehouse.targets import Target, TargetError, connect, execute_all
 from smplat.lib.times import iso
@@ -73,7 +73,7 @@ def load(url: str, feeds: Iterable[Feed], say: Callable[[str], None]) -> list[Su
     """
     feeds = list(feeds)
     with connect(url) as target:
-        execute_all(target, ddl(target.dialect, feeds))
+        tables.make(target, feeds)
         return [_load_feed(target, feed, say) for feed in feeds]
 
 

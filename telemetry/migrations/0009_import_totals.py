@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("telemetry", "0007_forwards")]
+    dependencies = [("telemetry", "0008_minted_ids")]
 
     operations = [
         migrations.CreateModel(

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from reporting.accounting.ledger import Entry
 from reporting.feeds import FEEDS
 from reporting.management.base import OneLineCommand
 from reporting.warehouse import parity
@@ -77,13 +78,19 @@ def _days(since: date | None, until: date | None) -> Days:
     return Days(first, until)
 
 
+def _notes(entry: Entry) -> str:
+    """What else there is to say of the accepted rows."""
+    notes = {"without an id": entry.minted, "imported": entry.imported}
+    return "".join(f"; {count} accepted {note}" for note, count in notes.items() if count)
+
+
 def _lines(report: Report) -> list[str]:
     lines = []
     for key, entry in report.ledger.items():
         lines += [
             f"{key or 'no feed'}: received {entry.received} = accepted {entry.accepted} + duplicate "
             f"{entry.duplicates} + ignored {entry.ignored} + rejected {entry.rejected}"
-            f"{f'; {entry.imported} of them imported' if entry.imported else ''}{_left_over(entry.intake_remainder)}",
+            f"{_notes(entry)}{_left_over(entry.intake_remainder)}",
             f"{key or 'no feed'}: accepted {entry.accepted} = exported {entry.exported} + pending {entry.pending} + "
             f"expired {entry.expired}{_left_over(entry.rows_remainder)}",
         ]

@@ -80,6 +80,15 @@ class TestText:
             "<https://desk.example/admin/reports#experiment-analytics|Open conversions>: Live conversion snapshot",
         ]
 
+    def test_attachments_are_named_and_linked_and_harmless(self):
+        sent = [{"fileName": "a.png", "href": "https://files.example/a.png"}, {"url": "javascript:alert(1)"}, HOSTILE]
+
+        lines = digests.followup_text(follow_up(attachments=sent + [{}] * 4), True, NOTHING).split("\n")
+
+        assert lines[2] == (
+            f"Attachments: <https://files.example/a.png|a.png>, attachment, {HARMLESS}, attachment, attachment, 2 more"
+        )
+
     @pytest.mark.habit(
         "A follow-up's digest in Slack always has the link “Open conversions”.",
         "The link is the row's own, else that of the page: pinned to the row's cursor, or live.",
@@ -90,7 +99,7 @@ class TestText:
 
         text = digests.followup_text(row, is_paused=True, actions=NOTHING)
 
-        page = "https://desk.example/admin/reports?conversionCursor=spring+offer#experiment-analytics"
+        page = "https://desk.example/admin/reports?conversionCursor=spring%20offer#experiment-analytics"
         assert text.endswith(f"<{page}|Open conversions>: Historical conversion slice (cursor spring offer)")
 
     def test_without_a_cursor_it_links_to_the_live_snapshot(self):

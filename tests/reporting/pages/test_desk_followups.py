@@ -130,6 +130,24 @@ class TestTimeline:
 
         assert seen == [f"note {number}" for number in reversed(range(33))]
 
+    @pytest.mark.habit(
+        "The page sends attachments with a follow-up.",
+        "They are kept, and shown in the timeline and in Slack.",
+    )
+    def test_attachments_are_shown_and_only_web_addresses_are_links(self, operator):
+        files = [
+            {"name": "<b>screen</b>.png", "url": "https://files.example/1?a=1&b", "size": 2048},
+            {"fileName": "notes.pdf", "href": "javascript:alert(1)"},
+        ]
+        record_follow_up(provider_id="p-1", attachments=files)
+
+        page = section(operator, providerId="p-1")
+
+        link = '<a href="https://files.example/1?a=1&amp;b" rel="noopener noreferrer nofollow">'
+        assert page.count(f"{link}&lt;b&gt;screen&lt;/b&gt;.png</a>") == 2, "in the queue and in the timeline"
+        assert "notes.pdf" in page
+        assert "javascript:" not in page
+
     def test_a_provider_without_follow_ups_is_told(self, operator):
         assert "There is no follow-up of this provider." in section(operator, providerId="nobody")
 
@@ -177,7 +195,7 @@ class TestForm:
             "platform_context_handle": "@one",
             "platform_context_type": "IG",
             "conversion_cursor": None,
-            "conversion_href": "http://127.0.0.1:8000/admin/reports#conversions",
+            "conversion_href": "http://127.0.0.1:8000/admin/reports#experiment-analytics",
         }
 
     def test_what_is_left_empty_is_null(self, operator):
@@ -191,7 +209,8 @@ class TestForm:
 
         row = GuardrailFollowUp.objects.get()
         assert row.conversion_cursor == "spring&co"
-        assert row.conversion_href == "http://127.0.0.1:8000/admin/reports?conversionCursor=spring%26co#conversions"
+        link = "http://127.0.0.1:8000/admin/reports?conversionCursor=spring%26co#experiment-analytics"
+        assert row.conversion_href == link
 
     def test_the_pin_stays_after_recording(self, operator):
         answer = operator.post(f"{REPORTS}?conversionCursor=spring", sent())
@@ -308,6 +327,11 @@ class TestConversions:
         assert "25 %" in page
         assert ">control</span>" in page
 
+    def test_what_a_storefront_did_not_send_reads_unknown(self, operator):
+        record_segment("spring-offer", "bundle", variant_name=None, is_control=None)
+
+        assert "name unknown, cohort unknown" in self.conversions(operator)
+
     def test_a_cursor_pins_the_slice_behind_it(self, operator):
         for slug in ("alpha", "bravo", "charlie"):
             record_segment(slug)
@@ -330,7 +354,7 @@ class TestConversions:
     def test_a_cursor_that_no_slug_can_be_is_explained(self, operator, cursor):
         page = self.conversions(operator, conversionCursor=cursor)
 
-        assert "conversionCursor is a slug of 1 to 200 characters" in page
+        assert "conversionCursor is a slug of 1 to 255 characters" in page
         assert ">Live</span>" in page
 
     def test_a_cursor_with_markup_is_inert(self, operator):

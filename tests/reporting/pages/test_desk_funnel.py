@@ -248,5 +248,13 @@ class TestWorkflow:
         assert 'href="?providerId=p%26q#followups"' in page
         assert "&lt;b&gt;P&lt;/b&gt;" in page
 
+    def test_a_provider_without_an_id_has_no_page(self, operator):
+        capture([workflow_event(providerId=None), workflow_event(providerId=None, providerName=None)])
+
+        page = operator.get(REPORTS).content.decode()
+
+        assert '<th scope="row">ViralHub</th>' in page
+        assert '<th scope="row">Unknown provider</th>' in page
+
     def test_an_empty_one_says_what_to_do(self, operator):
         assert "No workflow event was captured yet." in operator.get(REPORTS).content.decode()

@@ -91,7 +91,7 @@ class TestFilters:
             ({"since": "0001-01-01"}, "Must lie between 1970-01-01 and 2199-12-31."),
             ({"until": "9999-12-31"}, "Must lie between 1970-01-01 and 2199-12-31."),
             ({"since": "2026-02-02", "until": "2026-02-01"}, "Must not lie before the first day."),
-            ({"slug": "s" * 201}, "Must be a text of at most 200 characters."),
+            ({"slug": "s" * 256}, "Must be a text of at most 255 characters."),
             ({"order": "o" * 101}, "Must be a text of at most 100 characters."),
             ({"status": "a\x00b"}, "Null characters are not allowed."),
             ({"before": "soon"}, "before: Must be a time such as"),
@@ -287,6 +287,15 @@ class TestJourney:
         assert "&lt;script&gt;1" in page
         assert f"/admin/reports/feeds/onboarding_segments/records/{key}" in page
         assert "SO-7" in page
+
+    def test_what_a_storefront_did_not_send_reads_unknown(self, operator):
+        order = uuid.uuid4()
+        record_segment(order_id=order, variant_name=None, is_control=None, status=None)
+
+        for path in (ONBOARDING, f"{ONBOARDING}/orders/{order}"):
+            page = text(operator.get(path))
+            assert "name unknown, cohort unknown" in page
+            assert "<td>unknown</td> <td>unknown</td>" in page
 
     def test_events_and_assignments_are_the_newest_of_many(self, operator, monkeypatch):
         monkeypatch.setattr(onboarding, "SHOWN_EVENTS", 3)

@@ -327,16 +327,27 @@ class TestRefusedRows:
     def test_an_unknown_boolean_is_refused(self, warehouse):
         ids = {name: str(uuid.uuid4()) for name in ("eventId", "journeyId", "orderId")}
         texts = {"slug": "s", "variantKey": "v", "status": "running", "recordedAt": "2026-11-08T08:04:48.397123Z"}
-        put(SEGMENTS, "a.ndjson", [{**ids, **texts, "isControl": value} for value in ("yes", 1, None, False)])
+        put(SEGMENTS, "a.ndjson", [{**ids, **texts, "isControl": value} for value in ("yes", 1, None)])
 
         load(warehouse, "--feed", "onboarding_segments")
 
         assert [row[3] for row in refused(warehouse)] == [
             "row.isControl: Must be true or false.",
             "row.isControl: Must be true or false.",
-            "row.isControl: Must not be null or missing.",
         ]
-        assert [row[7] for row in table(warehouse, SEGMENTS.key).values()] == [False]
+        assert [row[7] for row in table(warehouse, SEGMENTS.key).values()] == [None]
+
+    def test_a_table_of_an_earlier_version_takes_null_where_that_is_allowed_by_now(self, warehouse):
+        load(warehouse)
+        with opened(warehouse) as connection:
+            connection.execute(f"ALTER TABLE {SEGMENTS.table} ALTER COLUMN status SET NOT NULL")
+        ids = {name: str(uuid.uuid4()) for name in ("event_id", "journey_id", "order_id")}
+        required = {"slug": "s", "variant_key": "v", "recorded_at": "2026-11-08T08:04:48.397123Z"}
+        put(SEGMENTS, "a.ndjson", [{**ids, **required}], shape="warehouse")
+
+        load(warehouse)
+
+        assert [row[7:11] for row in table(warehouse, SEGMENTS.key).values()] == [(None, None, None, None)]
 
     def test_the_short_cut_reads_rows_as_the_shim_does(self):
         odd: list[Any] = [

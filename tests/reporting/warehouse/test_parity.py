@@ -50,9 +50,8 @@ def recently(**changes):
 def record_everything() -> None:
     capture([recently(metadata={"n": number, "text": NASTY, "f": 1e-7}) for number in range(5)])
     capture([workflow_event(recordedAt=timezone.now().isoformat()) for _ in range(3)])
-    segments.record(
-        uuid.uuid4(), [experiment(feature_flag_key="", assignment_strategy="sticky"), experiment(variant_key="control")]
-    )
+    bare = experiment(variant_key="control", variant_name=None, is_control=None, status=None)
+    segments.record(uuid.uuid4(), [experiment(feature_flag_key="", assignment_strategy="sticky"), bare])
     record_follow_up(provider_name=NASTY, notes="")
     record_follow_up(provider_name=NASTY, action="resume")
 
@@ -364,7 +363,7 @@ class TestTheCommand:
 
         call_command("check_parity", "--feed", "quick_order", stdout=(report := StringIO()), stderr=StringIO())
 
-        line = "quick_order: received 6 = accepted 6 + duplicate 0 + ignored 0 + rejected 0; 1 of them imported"
+        line = "quick_order: received 6 = accepted 6 + duplicate 0 + ignored 0 + rejected 0; 1 accepted imported"
         assert report.getvalue().splitlines()[0] == line
 
     def test_it_prints_the_equations(self, whole):
