@@ -33,10 +33,13 @@ def queue_followup(follow_up_id: UUID) -> None:
         return
     status = ProviderGuardrailStatus.objects.filter(pk=OuterRef("provider_id"))
     follow_up = GuardrailFollowUp.objects.annotate(is_paused=Subquery(status.values("is_paused"))).get(pk=follow_up_id)
-    since = timezone.now() - _LOOKBACK
-    actions = GuardrailWorkflowEvent.objects.actions_at(follow_up.provider_id, since)
-    text = followup_text(follow_up, bool(follow_up.is_paused), actions)
+    text = followup_text(follow_up, bool(follow_up.is_paused), recent_actions(follow_up.provider_id))
     outbox.put(f"followup:{follow_up_id}", messages.FOLLOW_UPS, text)
+
+
+def recent_actions(provider_id: str) -> dict[str, int]:
+    """How often each workflow action was taken for a provider in the last 24 hours."""
+    return GuardrailWorkflowEvent.objects.actions_at(provider_id, timezone.now() - _LOOKBACK)
 
 
 def followup_text(follow_up: GuardrailFollowUp, is_paused: bool, actions: Mapping[str, int]) -> str:
@@ -45,7 +48,7 @@ def followup_text(follow_up: GuardrailFollowUp, is_paused: bool, actions: Mappin
     Args:
         follow_up: the follow-up.
         is_paused: whether the provider is, after it.
-        actions: how often each workflow action was taken for the provider lately.
+        actions: what :func:`recent_actions` says of the provider.
     """
     name = slack.one_line(follow_up.provider_name or follow_up.provider_id)
     lines = [

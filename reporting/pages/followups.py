@@ -139,7 +139,9 @@ def _snippet(provider_id: str | None, states: dict[str, ProviderGuardrailStatus]
         if state and state.last_follow_up_id
         else None
     )
-    return digests.followup_text(newest, state.is_paused) if state and newest else ""
+    if not (state and newest):
+        return ""
+    return digests.followup_text(newest, state.is_paused, digests.recent_actions(newest.provider_id))
 
 
 def _empty_form(

@@ -151,8 +151,9 @@ def _open_duckdb(url: str) -> Iterator[Target]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         version = options.get("storage_version", _STORAGE_VERSION)
-        config = {"memory_limit": _DUCKDB_MEMORY, "storage_compatibility_version": version}
-        connection = duckdb.connect(path, config=config)
+        connection = duckdb.connect(
+            path, config={"memory_limit": _DUCKDB_MEMORY, "storage_compatibility_version": version}
+        )
     except (duckdb.Error, OSError) as error:
         raise TargetError(_why_not_opened(path, error)) from error
     try:

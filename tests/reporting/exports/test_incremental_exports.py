@@ -18,6 +18,7 @@ from reporting.feeds.shapes import warehouse_rows
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, CheckpointMove, ExportRun, PricingExperimentSegment, SlackMessage
+from smplat.lib.times import iso
 from tests import ROOT
 from tests.database import add_segments, database_url, export, record_segments
 from tests.fakes import Reply, fake_server
@@ -184,7 +185,7 @@ class TestFailure:
         first = export(FEED.key)
         second = export(FEED.key)
 
-        cursor = f"Next cursor: {first.checkpoint_after['cursor']}"
+        cursor = f"Next cursor: {iso(PricingExperimentSegment.objects.get().recorded_at)}"
         assert [message.text.split("\n") for message in SlackMessage.objects.order_by("id")] == [
             [
                 f"*{FEED.label}*: succeeded. 1 row exported. (<{first.absolute_url}|run>)",

@@ -489,7 +489,7 @@ class TestLargeObjects:
 def rows_read_by_an_older_duckdb(warehouse: Path) -> str:
     """What the command line of DuckDB 1.x says about how many rows were loaded."""
     query = f"SELECT COUNT(*) AS rows FROM {FOLLOWUPS.table}"  # noqa: S608 - a name of ours
-    command = [sys.executable, "-m", "duckdb_cli", "-readonly", "-csv", "-noheader", warehouse, query]
+    command = [sys.executable, "-m", "duckdb_cli", "-readonly", "-csv", "-noheader", str(warehouse), query]
     ran = subprocess.run(command, capture_output=True, text=True)
     return ran.stdout.strip() or ran.stderr.strip()
 
