@@ -75,7 +75,7 @@ def _chart(comparison: Comparison, status: Published) -> charts.BarChart:
     return charts.grouped_bars(
         {
             figure.label: {
-                "storefront": figure.live or 0,
+                "storefront": figure.storefront or 0,
                 **({"export": figure.export or 0} if status.status is not None else {}),
             }
             for figure in counts
