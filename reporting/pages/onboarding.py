@@ -43,7 +43,7 @@ def onboarding(request: HttpRequest) -> HttpResponse:
     context["ignored"] = parameters.ignored(request, form.fields, ("batch", "before"))
     if form.is_valid():
         context |= _assignments(request, form, context["problems"])
-    context |= funnel.live()
+    context |= funnel.section(request)
     bad = bool(form.errors or context["problems"])
     return page(request, "reporting/onboarding.html", context, status=400 if bad else 200)
 
