@@ -1,12 +1,16 @@
 """How far what the database holds and what an export says are apart.
 
-An event that came after the export is not drift. So the comparison has three counts: what the storefront's window
-shows now, what the export says, and what the database holds of exactly the events that the export covers, the
-``events`` newest at or before the last one exported. The drift of a count, in per cent, is
+Delta and drift compare the same events: what the export says of those that it held, and what the database holds of
+exactly these, the ``events`` newest at or before the last one exported. What the live window shows now stands beside
+them; an event that came after the export is in neither. The delta is
 
-    |database - export| / max(database, export, 1) * 100
+    export - database
 
-and that of the completion rate is the difference of the two rates, in percentage points.
+and the drift of a count, in per cent,
+
+    |export - database| / max(export, database, 1) * 100
+
+That of the completion rate is the difference of the two rates, in percentage points.
 """
 
 from collections import Counter
@@ -75,15 +79,21 @@ class Figure:
         return self.key not in _COUNTS
 
     @property
+    def storefront(self) -> float | None:
+        """What stands against the export: the covered value, or the live one where nothing is compared."""
+        return self.live if self.covered is None else self.covered
+
+    @property
     def delta(self) -> float | None:
-        return None if self.live is None or self.export is None else self.live - self.export
+        """Export minus storefront, over the events that the export held; None where it is not compared."""
+        return None if self.covered is None or self.export is None else self.export - self.covered
 
     @property
     def drift(self) -> float | None:
         """The drift in per cent, of the rate in percentage points; None where it is not compared."""
         if self.covered is None or self.export is None:
             return None
-        distance = abs(self.covered - self.export)
+        distance = abs(self.export - self.covered)
         return distance if self.is_rate else 100 * distance / max(self.covered, self.export, 1)
 
     @property

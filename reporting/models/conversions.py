@@ -5,8 +5,8 @@ from typing import ClassVar
 from django.db import models
 
 
-class ConversionTotal(models.Model):
-    """What one experiment, or one of its variants, has reached up to the position of the fold."""
+class ConversionCounts(models.Model):
+    """What one experiment, or one of its variants, has reached up to a position."""
 
     slug = models.TextField(max_length=255)
     variant_key = models.TextField(null=True, max_length=255, help_text="Empty for the experiment as a whole.")
@@ -18,13 +18,34 @@ class ConversionTotal(models.Model):
     is_control = models.BooleanField(null=True)
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.slug} {self.variant_key or ''}".strip()
+
+
+class ConversionTotal(ConversionCounts):
+    """The counts up to the position of the fold."""
+
+    class Meta:
         constraints: ClassVar = [
             # Also the index that pages of slugs are read by.
             models.UniqueConstraint(fields=["slug", "variant_key"], name="one_total_per_variant", nulls_distinct=False)
         ]
 
-    def __str__(self) -> str:
-        return f"{self.slug} {self.variant_key or ''}".strip()
+
+class ConversionSnapshot(ConversionCounts):
+    """The totals as they were at a position, so that counting up to a later one reads few assignments."""
+
+    position = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Also the index that the newest snapshot up to a position, and pages of its slugs, are read by.
+            models.UniqueConstraint(
+                fields=["position", "slug", "variant_key"], name="one_snapshot_per_variant", nulls_distinct=False
+            )
+        ]
 
 
 class ConversionFold(models.Model):

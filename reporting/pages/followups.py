@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +16,7 @@ from reporting.feeds.shapes import Row
 from reporting.insights import automation
 from reporting.insights.automation import Alert
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
-from reporting.pages.conversions import view_of
+from reporting.pages.conversions import carried_by
 from reporting.pages.csv_files import ParameterError, cursor_of
 from reporting.pages.followup_form import FollowUpForm
 from reporting.pages.frame import FOLLOW_UP, user_of
@@ -64,7 +65,7 @@ def record(request: HttpRequest) -> FollowUpForm | Row:
     operator = user_of(request)
     if not operator.has_perm(FOLLOW_UP):
         raise PermissionDenied
-    form = FollowUpForm(request.POST, conversions=view_of(request).as_wire())
+    form = FollowUpForm(request.POST, conversions=partial(carried_by, request))
     recorded = form.record(operator) if form.is_valid() else None
     if recorded is None:
         # Sent again after a correction, it is another follow-up.
@@ -153,4 +154,4 @@ def _empty_form(
         "provider_name": state.provider_name if state else None,
         "token": FollowUpForm.fresh_token(),
     }
-    return FollowUpForm(initial=initial, conversions=view_of(request).as_wire())
+    return FollowUpForm(initial=initial, conversions=partial(carried_by, request))

@@ -37,7 +37,7 @@ class Reason:
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
-    """Storefront against export, the drift of the last runs, abort reasons, and the days' flow."""
+    """Storefront live and against export, the drift of the last runs, abort reasons, and the days' flow."""
     window = drift.live_window()
     statuses = published.statuses()
     status = statuses["quick_order"]
@@ -57,6 +57,7 @@ def section(request: HttpRequest) -> dict[str, Any]:
             "reasons": _reasons(window),
             **_flow(),
         },
+        **_live(window),
         # The workflow section shows the others, so that all of them are read at once.
         "statuses": statuses,
     }
@@ -64,7 +65,10 @@ def section(request: HttpRequest) -> dict[str, Any]:
 
 def live() -> dict[str, Any]:
     """The funnel over the live window alone, for ``_funnel_live.html``; by one query."""
-    window = drift.live_window()
+    return _live(drift.live_window())
+
+
+def _live(window: Sequence[Seen]) -> dict[str, Any]:
     last_at = window[0].received_at if window else None
     return {"funnel_live": {"metrics": funnel(seen.name for seen in window), "events": len(window), "last_at": last_at}}
 
@@ -74,7 +78,7 @@ def _chart(comparison: Comparison) -> charts.BarChart:
     return charts.grouped_bars(
         {
             figure.label: {
-                "storefront": figure.live or 0,
+                "storefront": figure.storefront or 0,
                 **({} if figure.export is None else {"export": figure.export}),
             }
             for figure in counts

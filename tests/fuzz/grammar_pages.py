@@ -31,6 +31,7 @@ _REPORTS: dict[str, Value] = {
     "queueCursor": parts.cursor,
     "timelineCursor": parts.cursor,
     "conversionCursor": parts.one_of("spring-offer"),
+    "asOf": parts.number,
     "experimentSlug": parts.text,
     "experimentVariant": parts.text,
     "guardrailProvider": parts.text,
