@@ -59,6 +59,9 @@ class ProviderGuardrailStatus(models.Model):
     updated_at = models.DateTimeField(null=True)
     last_follow_up_id = models.UUIDField(null=True)
 
+    class Meta:
+        verbose_name_plural = "provider guardrail statuses"
+
     def __str__(self) -> str:
         return self.provider_name or self.provider_id
 
