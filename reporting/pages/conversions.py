@@ -1,6 +1,7 @@
 """Conversions by experiment and variant, live or pinned to a slice."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -8,12 +9,16 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from reporting.feeds.shapes import Row
 from reporting.insights import conversions
+from reporting.insights.daily_assignments import daily_assignments
+from reporting.pages import charts
 from reporting.pages.links import page_link
 from reporting.recording import segments
 from smplat.lib.query_timeout import QueryTimeoutError, query_timeout
+from smplat.lib.words import counted
 
 SHOWN_EXPERIMENTS = 10
 #: After an upgrade the first totals take their time; no page waits for them for longer than this.
@@ -56,26 +61,39 @@ def section(request: HttpRequest) -> dict[str, Any]:
     """A page of experiments with their variants."""
     pinned = view_of(request)
     context: dict[str, Any] = {"pinned": pinned, "live": page_link(request, "conversions", conversionCursor=None)}
-    page = _page(pinned)
-    if page is None:
+    found = _Found()
+    found.read(pinned)
+    if found.page is None:
         context["delay"] = "The conversions are being summed up for the first time. Look again in a minute."
-    else:
-        context["metrics"] = [_with_shares(metric) for metric in page.metrics]
-        if page.next_cursor is not None:
-            context["next"] = page_link(request, "conversions", conversionCursor=page.next_cursor)
+        return {"conversions": context}
+    context["metrics"] = [_metric(metric, found.daily.get(metric["slug"])) for metric in found.page.metrics]
+    if found.page.next_cursor is not None:
+        context["next"] = page_link(request, "conversions", conversionCursor=found.page.next_cursor)
     return {"conversions": context}
 
 
-def _page(pinned: ConversionView) -> conversions.Conversions | None:
-    """The page, None where the database takes too long over it."""
-    try:
-        with query_timeout(_TIMEOUT):
-            return conversions.page(SHOWN_EXPERIMENTS, pinned.cursor)
-    except QueryTimeoutError:
-        return None
+@dataclass
+class _Found:
+    """What the database found within its time: the page, and by slug the assignments of the last days."""
+
+    page: conversions.Conversions | None = None
+    daily: dict[str, list[int]] = field(default_factory=dict)
+
+    def read(self, pinned: ConversionView) -> None:
+        """Ask for the page first, so that it is there when the days take too long."""
+        with suppress(QueryTimeoutError), query_timeout(_TIMEOUT):
+            self.page = conversions.page(SHOWN_EXPERIMENTS, pinned.cursor)
+            self.daily = daily_assignments([metric["slug"] for metric in self.page.metrics], timezone.now())
 
 
-def _with_shares(metric: Row) -> Row:
+def _trend(values: list[int]) -> Row:
+    total = sum(values)
+    days = f"in {len(values)} days, {max(values):,} on the busiest, {values[-1]:,} today"
+    return {"points": charts.trend(values), "label": f"{counted(total, 'assignment')} {days}", "total": total}
+
+
+def _metric(metric: Row, daily: list[int] | None) -> Row:
     orders = metric["orderCount"] or 1
     variants = [{**variant, "share": round(100 * variant["orderCount"] / orders)} for variant in metric["variants"]]
-    return {**metric, "variants": variants, "at": datetime.fromisoformat(metric["lastActivity"])}
+    at = datetime.fromisoformat(metric["lastActivity"])
+    return {**metric, "variants": variants, "at": at, "trend": _trend(daily) if daily else None}

@@ -15,7 +15,7 @@ _SEVERITIES = tuple(SEVERITIES.values())
 
 
 class QueueFilter(forms.Form):
-    """The filters as they stand in a query; each of them is exact, and one that is not valid lets everything through."""
+    """The filters as they stand in a query; each is exact, and one that is not valid lets everything through."""
 
     severity = forms.ChoiceField(
         required=False,

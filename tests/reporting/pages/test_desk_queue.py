@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from reporting.models import AuditEntry, GuardrailFollowUp, ProviderGuardrailStatus
-from reporting.pages import followup_queue
+from smplat.lib.query_timeout import QueryTimeoutError
 from tests.database import capture, record_follow_up
 from tests.factories import workflow_event
 
@@ -104,7 +104,7 @@ def test_a_filter_of_an_unknown_value_is_explained(operator, query, problem):
 
 def test_filters_that_take_too_long_are_explained(operator, monkeypatch):
     def fail(*args: object) -> None:
-        raise followup_queue.QueryTimeoutError
+        raise QueryTimeoutError
 
     monkeypatch.setattr("reporting.feeds.cursors.Walk.page", fail)
 
