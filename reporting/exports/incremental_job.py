@@ -27,6 +27,7 @@ from reporting.feeds.lines import Line, in_warehouse_shape
 from reporting.lake import storage
 from reporting.models import ExportRun
 from smplat.lib.times import iso
+from smplat.lib.words import counted
 
 
 class WebhookAndLake:
@@ -120,10 +121,10 @@ def _deliver(run: ExportRun, point: Point | None, sink: WebhookAndLake) -> tuple
 
 def _keep(run: ExportRun, progress: Progress, last: Point, sink: WebhookAndLake) -> Point:
     """Put the confirmed rows into the lake and return the checkpoint after them."""
-    run.log(f"Delivered {progress.rows} rows, up to position {last.position}.")
+    run.log(f"Delivered {counted(progress.rows, 'row')}, up to position {last.position}.")
     run.object_uri, manifest = sink.commit()
     run.rows, run.bytes = progress.rows, sink.bytes
-    run.log(f"Wrote {run.bytes} bytes to {run.object_uri}, and the manifest {manifest}.")
+    run.log(f"Wrote {counted(run.bytes, 'byte')} to {run.object_uri}, and the manifest {manifest}.")
     return replace(last, rows=progress.rows, updated_at=iso(timezone.now()))
 
 
@@ -135,7 +136,7 @@ def _end(run: ExportRun, reached: Point, failure: SinkError | None) -> None:
         if failure is None:
             run.close(ExportRun.State.SUCCEEDED, "")
         else:
-            kept = f"{reached.rows} rows were delivered before and are kept; the checkpoint stands at {reached}."
+            kept = f"{counted(reached.rows, 'row')} delivered before and kept; the checkpoint stands at {reached}."
             run.close(ExportRun.State.FAILED, f"{failure}. {kept}")
 
 

@@ -29,6 +29,7 @@ from reporting.lake.manifests import Receipt
 from reporting.lake.writer import ObjectWriter, object_uri
 from reporting.models import Checkpoint, ExportRun
 from smplat.lib.times import iso
+from smplat.lib.words import counted
 
 #: Rows that are read at once, few enough for the memory where each is as large as an event may be.
 _PART_ROWS = 500
@@ -78,13 +79,13 @@ def _spool(run: ExportRun, rows: RowRange, writer: ObjectWriter) -> dict[str, ob
         writer.add(lines)
     if not writer.rows:
         raise NothingToExportError
-    run.log(f"Read {writer.rows} rows, positions {writer.positions[0]} to {writer.positions[1]}.")
+    run.log(f"Read {counted(writer.rows, 'row')}, positions {writer.positions[0]} to {writer.positions[1]}.")
     return metrics.metrics()
 
 
 def _upload(run: ExportRun, writer: ObjectWriter, uri: str) -> Receipt:
     writer.put(uri)
-    run.log(f"Wrote {writer.size} bytes to {uri}.")
+    run.log(f"Wrote {counted(writer.size, 'byte')} to {uri}.")
     receipt = writer.seal(uri, str(run.pk))
     run.log(f"Wrote the manifest; SHA-256 of the object is {receipt.sha256}.")
     return receipt

@@ -32,6 +32,7 @@ from reporting.lake.storage import LakeError
 from reporting.management.base import OneLineCommand
 from reporting.models import ExportRun
 from smplat.lib.addresses import is_lake_uri, is_url
+from smplat.lib.words import counted
 
 _FAILURES = (SinkError, LakeError, FenceTimeoutError, DatabaseError, OSError, stores.CheckpointError)
 
@@ -93,7 +94,7 @@ class ExportCommand(OneLineCommand):
             raise CommandError(f"Failed: {error}; {_kept(progress)}", returncode=1) from error
         finally:
             gc.unfreeze()
-        self._say(f"{progress.rows} rows, {progress.bytes} bytes; {_kept(progress)}")
+        self._say(f"{counted(progress.rows, 'row')}, {counted(progress.bytes, 'byte')}; {_kept(progress)}")
 
     def _export(self, scope: Scope, store: stores.CheckpointStore, progress: Progress, options: dict[str, Any]) -> None:
         sink = self.sink(options)
@@ -187,7 +188,9 @@ class ExportCommand(OneLineCommand):
     def _dry_run(self, source: Source) -> None:
         size = source.size()
         keys = f"keys {size.first_key} to {size.last_key}" if size.rows else "no keys"
-        self._say(f"Would export {size.rows} rows, {size.bytes} bytes, {keys}. Nothing was exported.")
+        self._say(
+            f"Would export {counted(size.rows, 'row')}, {counted(size.bytes, 'byte')}, {keys}. Nothing was exported."
+        )
 
     def _say(self, text: str) -> None:
         self.stderr.write(text, style_func=str)
@@ -213,7 +216,7 @@ class Bar:
         self._bar.update(progress.rows - self._bar.n)
         if self._bar.disable and progress.rows - self._told >= self._ROWS_PER_LINE:
             self._told = progress.rows
-            self._say(f"{progress.rows} rows so far")
+            self._say(f"{counted(progress.rows, 'row')} so far")
 
 
 def positive_integer(text: str) -> int:

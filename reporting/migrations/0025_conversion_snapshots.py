@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0020_lock_outs"),
+        ("reporting", "0024_queue_filters"),
     ]
 
     operations = [

@@ -44,6 +44,8 @@ class GuardrailFollowUp(FeedModel):
             models.Index(fields=["created_at", "follow_up_id"], name="followups_by_time"),
             # The timeline of one provider, in both orders.
             models.Index(fields=["provider_id", "created_at", "follow_up_id"], name="followups_by_provider"),
+            # The queue of one platform.
+            models.Index(fields=["platform_context_id", "created_at", "follow_up_id"], name="followups_by_platform"),
         ]
 
     def __str__(self) -> str:
@@ -59,6 +61,13 @@ class ProviderGuardrailStatus(models.Model):
     last_action = models.TextField(null=True, max_length=16)
     updated_at = models.DateTimeField(null=True)
     last_follow_up_id = models.UUIDField(null=True)
+
+    class Meta:
+        verbose_name_plural = "provider guardrail statuses"
+        indexes: ClassVar = [
+            # How many providers are paused, on the first page.
+            models.Index(fields=["provider_id"], condition=models.Q(is_paused=True), name="paused_providers"),
+        ]
 
     def __str__(self) -> str:
         return self.provider_name or self.provider_id

@@ -1,20 +1,25 @@
 """Conversions by experiment and variant, live or pinned: to a slice, to a time, or to both."""
 
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from reporting.alerts.links import CONVERSIONS_ANCHOR, conversions_url
 from reporting.feeds.fence import last_position
 from reporting.feeds.shapes import Row
 from reporting.insights import conversions
+from reporting.insights.daily_assignments import daily_assignments
 from reporting.models import PricingExperimentSegment
+from reporting.pages import charts
 from reporting.pages.links import page_link
 from reporting.recording import segments
 from smplat.lib.query_timeout import QueryTimeoutError, query_timeout
+from smplat.lib.words import counted
 
 SHOWN_EXPERIMENTS = 10
 #: After an upgrade the first totals take their time; no page waits for them for longer than this.
@@ -64,16 +69,19 @@ def section(request: HttpRequest) -> dict[str, Any]:
         "live": page_link(request, "conversions", conversionCursor=None, asOf=None),
         "timeout": _TIMEOUT,
     }
-    page = _page(view)
-    if page is None:
+    found = _Found()
+    found.read(view)
+    if found.page is None:
         context["took_too_long"] = True
     else:
-        context |= _shown(request, view, page)
+        context |= _shown(request, view, found.page, found.daily)
     return {"conversions": context}
 
 
-def _shown(request: HttpRequest, view: ConversionView, page: conversions.Conversions) -> dict[str, Any]:
-    context: dict[str, Any] = {"metrics": [_with_shares(metric) for metric in page.metrics]}
+def _shown(
+    request: HttpRequest, view: ConversionView, page: conversions.Conversions, daily: dict[str, list[int]]
+) -> dict[str, Any]:
+    context: dict[str, Any] = {"metrics": [_metric(metric, daily.get(metric["slug"])) for metric in page.metrics]}
     if page.next_cursor is not None:
         context["next"] = page_link(request, "conversions", conversionCursor=page.next_cursor)
     if view.as_of is None and page.metrics:
@@ -108,16 +116,28 @@ def _as_of(request: HttpRequest, problems: list[str]) -> int | None:
     return None
 
 
-def _page(view: ConversionView) -> conversions.Conversions | None:
-    """The page, None where the database takes too long over it."""
-    try:
-        with query_timeout(_TIMEOUT):
-            return conversions.page(SHOWN_EXPERIMENTS, view.cursor, view.as_of)
-    except QueryTimeoutError:
-        return None
+@dataclass
+class _Found:
+    """What the database found within its time: the page, and by slug the assignments of the last days."""
+
+    page: conversions.Conversions | None = None
+    daily: dict[str, list[int]] = field(default_factory=dict)
+
+    def read(self, view: ConversionView) -> None:
+        """Ask for the page first, so that it is there when the days take too long."""
+        with suppress(QueryTimeoutError), query_timeout(_TIMEOUT):
+            self.page = conversions.page(SHOWN_EXPERIMENTS, view.cursor, view.as_of)
+            self.daily = daily_assignments([metric["slug"] for metric in self.page.metrics], timezone.now())
 
 
-def _with_shares(metric: Row) -> Row:
+def _trend(values: list[int]) -> Row:
+    total = sum(values)
+    days = f"in {len(values)} days, {max(values):,} on the busiest, {values[-1]:,} today"
+    return {"points": charts.trend(values), "label": f"{counted(total, 'assignment')} {days}", "total": total}
+
+
+def _metric(metric: Row, daily: list[int] | None) -> Row:
     orders = metric["orderCount"] or 1
     variants = [{**variant, "share": round(100 * variant["orderCount"] / orders)} for variant in metric["variants"]]
-    return {**metric, "variants": variants, "at": datetime.fromisoformat(metric["lastActivity"])}
+    at = datetime.fromisoformat(metric["lastActivity"])
+    return {**metric, "variants": variants, "at": at, "trend": _trend(daily) if daily else None}

@@ -14,7 +14,7 @@ from reporting.feeds.shapes import Row
 from reporting.insights import conversions
 from reporting.insights.assignments import COUNTED_ROWS, Assignments
 from reporting.models import OnboardingJourney, PricingExperimentSegment
-from reporting.pages import funnel, parameters
+from reporting.pages import funnel, journeys, parameters
 from reporting.pages.csv_files import ParameterError, batch_size, controls, cursor_of
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import page_link
@@ -43,7 +43,7 @@ def onboarding(request: HttpRequest) -> HttpResponse:
     context["ignored"] = parameters.ignored(request, form.fields, ("batch", "before"))
     if form.is_valid():
         context |= _assignments(request, form, context["problems"])
-    context |= funnel.section(request)
+    context |= journeys.section(TIMEOUT) | funnel.section(request)
     bad = bool(form.errors or context["problems"])
     return page(request, "reporting/onboarding.html", context, status=400 if bad else 200)
 

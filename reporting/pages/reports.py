@@ -6,13 +6,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from reporting.pages import cards, conversions, followups, funnel, parameters, parity, rows, workflow
+from reporting.pages import automation, cards, conversions, followups, funnel, parameters, parity, rows, workflow
 from reporting.pages.followup_form import FollowUpForm
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import page_link
 
 # In the order of the page; each gives the context of a template of its name.
-SECTIONS = (cards, funnel, workflow, followups, conversions, parity, rows)
+SECTIONS = (cards, funnel, workflow, automation, followups, conversions, parity, rows)
 _FILTERS = ("providerId", "provider", "platform", "severity", "conversionCursor", "asOf")
 _PLACES = ("rows", "batch", "before", "queueCursor", "timelineCursor")
 

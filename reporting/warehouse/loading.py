@@ -23,6 +23,7 @@ from reporting.warehouse.schema import HISTORY, REFUSED
 from reporting.warehouse.staging import Staged, stage
 from reporting.warehouse.targets import Target, TargetError, connect, execute_all
 from smplat.lib.times import iso
+from smplat.lib.words import counted
 
 logger = logging.getLogger(__name__)
 LOADED, QUARANTINED = "loaded", "quarantined"
@@ -132,7 +133,7 @@ def _load_feed(target: Target, feed: Feed, say: Callable[[str], None]) -> Summar
             summary.rows += staged.rows
             summary.bytes += receipt.bytes
             summary.refused += staged.refused
-            say(f"{feed.key}: {staged.rows} rows of {uri}; {staged.refused} refused")
+            say(f"{feed.key}: {counted(staged.rows, 'row')} of {uri}; {staged.refused} refused")
     return summary
 
 

@@ -45,7 +45,9 @@ def recent() -> Days:
 def redacted(url: str) -> str:
     """A warehouse's URL without anything secret."""
     parts = urlsplit(url)
-    return unquote(parts.path) if parts.scheme == "duckdb" else f"snowflake://{parts.hostname}{parts.path}"
+    if parts.scheme == "duckdb":
+        return f"/{unquote(parts.path).lstrip('/')}"
+    return f"snowflake://{parts.hostname}{parts.path}"
 
 
 @dataclass

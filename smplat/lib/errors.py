@@ -59,7 +59,8 @@ def _answer(request: HttpRequest, status: int, explanation: str = "") -> HttpRes
     text = explanation or usual
     if request.path.startswith(("/api/", "/lake/")):
         return JsonResponse(error_body(request.path, {"detail": text}), status=status)
-    return render(request, "error.html", {"title": title, "text": text}, status=status)
+    context = {"title": title, "text": text, "is_refusal": status == 403}
+    return render(request, "error.html", context, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:

@@ -67,6 +67,7 @@ ROWS: dict[tuple[str, str], set[str]] = {
     ("POST", "admin/reports"): {f"{VIEW}+{FOLLOW_UP}"},
     ("GET", "admin/reports/"): {OPEN},
     ("GET", "admin/reports/cards"): {VIEW},
+    ("POST", "admin/reports/followups"): {FOLLOW_UP},
     ("GET", "admin/reports/runs/"): {VIEW},
     ("GET", "admin/reports/runs/<uuid:run_id>"): {VIEW},
     ("GET", "admin/reports/runs/<uuid:run_id>/progress"): {VIEW},

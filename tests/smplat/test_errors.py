@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 from django.test import Client
@@ -91,3 +92,30 @@ class TestTheSentence:
 
         body = json.loads(sent[1]["body"])
         assert (sent[0]["status"], body["error"]) == (503, body["detail"])
+
+
+class TestARefusal:
+    def test_leads_those_who_may_not_view_the_reports_to_a_page_that_they_may_open(self, staff_with):
+        nobody = staff_with()
+
+        page = nobody.get("/admin/reports").content.decode()
+
+        ways = re.findall(r'href="(/admin[^"]*)"', page)
+        assert ways == ["/admin/"]
+        assert nobody.get(ways[0]).status_code == 200
+
+    def test_leads_those_who_may_view_the_reports_back_to_them(self, staff_with):
+        page = staff_with("reporting.view_exportrun").get("/admin/reports/feeds/quick_order/start").content.decode()
+
+        assert 'href="/admin/reports"' in page
+
+    def test_names_the_account_and_signs_it_out(self, staff_with):
+        nobody = staff_with()
+
+        page = nobody.get("/admin/reports").content.decode()
+        action = re.search(r'<form method="post" action="([^"]+)"', page)
+
+        assert "Signed in as staff-0." in page
+        assert action is not None
+        nobody.post(action[1])
+        assert nobody.get("/admin/").status_code == 302

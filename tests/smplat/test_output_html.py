@@ -52,7 +52,7 @@ STATUS = {
 PARAMETERS = {
     "/admin/reports": (
         "rows batch before providerId queueCursor timelineCursor conversionCursor asOf guardrailProvider"
-        " guardrailPlatform guardrailSeverity experimentSlug experimentVariant"
+        " guardrailPlatform guardrailSeverity experimentSlug experimentVariant severity provider platform"
     ),
     "/admin/onboarding": "slug variant status strategy order since until batch before",
     "/admin/reports/runs/": "feed state trigger user since until before",

@@ -17,6 +17,7 @@ from reporting.warehouse.parity import KINDS, Report
 from reporting.warehouse.sums import Days
 from reporting.warehouse.targets import TargetError
 from smplat.lib.addresses import is_warehouse_url
+from smplat.lib.words import counted
 
 _FORMS = "duckdb:///absolute/path or snowflake://user:password@account/database"
 
@@ -98,7 +99,7 @@ def _lines(report: Report) -> list[str]:
         lines += [
             f"{key}: since {report.days.since}: exported {found['exported']} = loaded {found['loaded']} + refused "
             f"{found['refused']} + in flight {found['unloaded']}{_left_over(found['remainder'])}",
-            f"{key}: {found['here']} rows here, {found['there']} in the warehouse",
+            f"{key}: {counted(found['here'], 'row')} here, {found['there']} in the warehouse",
         ]
         lines += [
             f"{key}: {found[kind]['count']} {kind.replace('_', ' ')}: {', '.join(found[kind]['ids'])}"

@@ -11,6 +11,7 @@ from reporting.feeds import FEEDS
 from reporting.management.base import OneLineCommand
 from reporting.models import ExportRun
 from smplat.lib.errors import is_disk_full
+from smplat.lib.words import counted
 
 _AWAY = "The database cannot be reached; check DATABASE_URL."
 
@@ -32,5 +33,5 @@ class Command(OneLineCommand):
             raise CommandError(problem, returncode=1) from error
         if run.state == ExportRun.State.FAILED:
             raise CommandError(f"{run.feed}: {run.error}", returncode=1)
-        outcome = run.error or f"{run.rows} rows, {run.bytes} bytes, {run.object_uri}"
+        outcome = run.error or f"{counted(run.rows or 0, 'row')}, {counted(run.bytes or 0, 'byte')}, {run.object_uri}"
         self.stderr.write(f"{run.feed}: {run.state}. {outcome}", ending="\n", style_func=str)

@@ -158,7 +158,7 @@ class TestFailure:
         failed = export(FEED.key)
 
         assert failed.state == "failed"
-        assert "1000 rows were delivered before and are kept" in failed.error
+        assert "1,000 rows delivered before and kept" in failed.error
         assert Checkpoint.objects.get().rows == 1_000
         following = export(FEED.key)
         assert (following.state, following.rows) == ("succeeded", 1_500)

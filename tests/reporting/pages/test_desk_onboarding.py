@@ -13,6 +13,7 @@ from reporting.insights import assignments
 from reporting.models import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
 from reporting.pages import onboarding
 from reporting.recording import segments
+from smplat.lib.query_timeout import QueryTimeoutError
 from tests.database import capture, database_url, export, record_segment
 from tests.factories import experiment, quick_order_event
 from tests.fakes import Reply, fake_server
@@ -404,3 +405,23 @@ class TestWho:
             assert client.get(path).status_code == 302
             assert other.get(path).status_code == 403
             assert viewer.get(path).status_code == 200
+
+
+@pytest.mark.django_db
+class TestJourneys:
+    def test_active_and_stalled_ones_are_counted_with_what_that_means(self, operator):
+        record_segment()
+
+        page = " ".join(operator.get(ONBOARDING).content.decode().split())
+
+        assert "<dt>Active</dt><dd>1</dd>" in page
+        assert "<dt>Stalled</dt><dd>0</dd>" in page
+        assert "One without an event for 7 days has stalled." in page
+
+    def test_a_count_that_takes_too_long_is_left_out(self, operator, monkeypatch):
+        def fail(now):
+            raise QueryTimeoutError
+
+        monkeypatch.setattr("reporting.insights.journeys.journeys", fail)
+
+        assert "The database took too long to count the journeys." in operator.get(ONBOARDING).content.decode()

@@ -162,15 +162,15 @@ class TestLoading:
 
         size = orjson.loads(b"".join(storage.read(manifest_uri(uri))))["bytes"]
         assert f"quick_order: 2 rows of {uri}; 0 refused\n" in said
-        assert f"quick_order: loaded 1 objects, 2 rows, {size} bytes\n" in said
+        assert f"quick_order: loaded 1 object, 2 rows, {size:,} bytes\n" in said
 
     def test_a_dry_run_says_the_size_and_loads_nothing(self, warehouse):
         put(QUICK_ORDER, "a.ndjson", [quick_order_row(), quick_order_row()])
 
         said = load(warehouse, "--dry-run")
 
-        assert "quick_order: would load 1 objects, 2 rows, " in said
-        assert "quick_order: loaded 1 objects, 2 rows, " in load(warehouse)
+        assert "quick_order: would load 1 object, 2 rows, " in said
+        assert "quick_order: loaded 1 object, 2 rows, " in load(warehouse)
         assert "quick_order: would load 0 objects, 0 rows, 0 bytes" in load(warehouse, "--dry-run")
 
 
@@ -244,7 +244,7 @@ class TestQuarantine:
 
         said = failed_load(warehouse)
 
-        assert said.startswith(f"1 objects were not loaded:\n{bad} (in quarantine): ")
+        assert said.startswith(f"1 object not loaded:\n{bad} (in quarantine): ")
         assert reason in said
         assert list(table(warehouse, "quick_order")) == [good["id"]]
         assert history(warehouse)[bad][0] == "quarantined"
@@ -315,7 +315,7 @@ class TestRefusedRows:
 
         said = load(warehouse)
 
-        assert "quick_order: loaded 1 objects, 2 rows" in said
+        assert "quick_order: loaded 1 object, 2 rows" in said
         assert "; 1 rows refused" in said
         assert sorted(table(warehouse, "quick_order")) == sorted(row["id"] for row in good)
         assert history(warehouse) == {uri: ("loaded", 3, 2, 1, None)}

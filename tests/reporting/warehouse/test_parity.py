@@ -23,6 +23,7 @@ from reporting.lake.manifests import manifest_uri
 from reporting.models import ExportRun, ParityCheck
 from reporting.recording import segments
 from reporting.tasks import check_parity, load_warehouse
+from reporting.warehouse.parity import redacted
 from telemetry.imports import import_events
 from telemetry.models import QuickOrderEvent
 from tests.database import capture, export, record_follow_up
@@ -475,3 +476,8 @@ def _both(dialect: str, query: str, path: Path):
     with connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchall()
+
+
+@pytest.mark.parametrize("slashes", ["//", "///"])
+def test_the_path_of_a_warehouse_is_shown_with_one_slash(slashes):
+    assert redacted(f"duckdb:{slashes}/srv/lake/warehouse.duckdb") == "/srv/lake/warehouse.duckdb"
