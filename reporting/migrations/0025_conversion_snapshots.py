@@ -11,17 +11,17 @@ class Migration(migrations.Migration):
             name="ConversionSnapshot",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("slug", models.TextField(max_length=200)),
+                ("slug", models.TextField(max_length=255)),
                 (
                     "variant_key",
-                    models.TextField(help_text="Empty for the experiment as a whole.", max_length=200, null=True),
+                    models.TextField(help_text="Empty for the experiment as a whole.", max_length=255, null=True),
                 ),
                 ("order_count", models.BigIntegerField()),
                 ("journey_count", models.BigIntegerField()),
                 ("last_activity", models.DateTimeField()),
                 ("last_event_id", models.UUIDField(help_text="The newest assignment, which gives name and cohort.")),
-                ("variant_name", models.TextField(max_length=500, null=True)),
-                ("is_control", models.BooleanField()),
+                ("variant_name", models.TextField(max_length=255, null=True)),
+                ("is_control", models.BooleanField(null=True)),
                 ("position", models.BigIntegerField()),
             ],
             options={

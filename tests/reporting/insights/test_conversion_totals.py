@@ -189,7 +189,7 @@ class TestAsOf:
         migrations = MigrationLoader(connection).disk_migrations
         (first,) = [found for (_, name), found in migrations.items() if name.endswith("first_conversion_snapshot")]
         with connection.cursor() as cursor:
-            cursor.execute(first.operations[0].sql)
+            cursor.execute(vars(first.operations[0])["sql"])
 
         assert set(ConversionSnapshot.objects.values_list("position", "slug", "variant_key", "order_count")) == {
             (folded, "a", None, 1),
