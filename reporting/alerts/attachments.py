@@ -31,7 +31,11 @@ def shown(sent: Iterable[Any] | None) -> list[Attachment]:
 
 
 def _attachment(item: dict[str, Any]) -> Attachment:
-    links = (link for link in _strings(item, _LINKS) if len(link) <= _MAX_LINK and re.match(r"(?i)https?://", link))
+    links = (
+        link
+        for link in _strings(item, _LINKS)
+        if len(link) <= _MAX_LINK and re.match(r"https?://", link, re.IGNORECASE)
+    )
     size = item.get("size")
     return Attachment(
         name=next(_strings(item, _NAMES), "attachment")[:_MAX_NAME],

@@ -62,6 +62,15 @@ class HttpUrlSchema(OpenApiSerializerFieldExtension):
         return {"anyOf": [url, relative, {"const": ""}]}
 
 
+class AttachmentsSchema(OpenApiSerializerFieldExtension):
+    """What a client sends with a follow-up."""
+
+    target_class = "reporting.recording.requests.AttachmentsField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> Schema:
+        return {"type": "array", "items": IGNORED, "maxItems": self.target.max_length}
+
+
 def message_schema(feed: Feed, max_rows: int) -> Schema:
     """The JSON schema of a webhook's message: what the ingestion shim needs of rows in wire shape.
 

@@ -1,14 +1,14 @@
 """Bodies of errors, which on some routes hold a sentence more: web clients of the replaced system read ``error``."""
 
-import re
 from typing import Any
 
-_ROUTES = re.compile(r"/api/(?:telemetry(?:/|\Z)|reporting/)")
+_CAPTURE = "/api/telemetry"
+_BELOW = (f"{_CAPTURE}/", "/api/reporting/")
 
 
 def is_read_as_error(path: str) -> bool:
     """Whether clients of the route at ``path`` read ``error``."""
-    return _ROUTES.match(path) is not None
+    return path == _CAPTURE or path.startswith(_BELOW)
 
 
 def error_body(path: str, body: Any) -> Any:

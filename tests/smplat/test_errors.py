@@ -42,7 +42,7 @@ class TestTheSentence:
             ("POST", "/api/telemetry", 400),
             ("GET", "/api/telemetry/quick-order/export", 404),
             ("GET", "/api/telemetry/unknown", 404),
-            ("GET", "/api/reporting/quick-order-export", 401),
+            ("GET", "/api/reporting/quick-order-export", 403),
             ("GET", "/api/reporting/unknown", 404),
         ],
     )

@@ -330,6 +330,7 @@ class TestAccess:
         assert answers["https://shop.example"]["Access-Control-Allow-Origin"] == "https://shop.example"
         assert "Access-Control-Allow-Origin" not in answers["https://evil.example"]
 
+    @pytest.mark.django_db
     @pytest.mark.parametrize("route", [GENERAL, QUICK_ORDER])
     def test_beacons_of_a_listed_origin_may_bring_credentials(self, stranger, settings, route):
         settings.CORS_ALLOWED_ORIGINS = ["https://shop.example"]
