@@ -90,7 +90,8 @@ class Environment:
 
         The driver in a URL of SQLAlchemy (``postgresql+asyncpg://``), which the replaced system had, is left out.
         """
-        value = re.sub(r"^(postgres(?:ql)?)\+[a-z0-9]+://", r"\1://", self.string(name))
+        scheme, separator, rest = self.string(name).partition("://")
+        value = f"{scheme.partition('+')[0]}{separator}{rest}"
         parts = urlsplit(value)
         if value and not (parts.scheme in {"postgres", "postgresql"} and parts.path.strip("/")):
             self.refuse(name, "must be postgresql://user:password@host:port/database; no other database is supported")
