@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from reporting.models import AuditEntry, GuardrailFollowUp, ProviderGuardrailStatus
 from smplat.lib.query_timeout import QueryTimeoutError
-from tests.database import capture, record_follow_up
+from tests.database import capture, record_follow_up, record_segment
 from tests.factories import workflow_event
 
 REPORTS, ONE_CLICK = "/admin/reports", "/admin/reports/followups"
@@ -114,6 +114,7 @@ def test_filters_that_take_too_long_are_explained(operator, monkeypatch):
 @pytest.mark.habit("one click pauses, resumes or escalates a provider of the queue", "buttons on each row of the queue")
 def test_a_button_records_what_the_form_records_and_keeps_the_filters(operator):
     breach("p-1")
+    record_segment("spring&co")
     query = {"severity": "critical", "conversionCursor": "spring&co"}
     body = {**buttons_of(section(operator, **query), "p-1"), "action": "escalate"}
 
