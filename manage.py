@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Django's command line; starts the embedded database where no other one is configured."""
 
+import logging
 import os
 import secrets
 import sys
@@ -23,6 +24,8 @@ def main() -> None:
             embedded.start(settings.VAR_DIR)
     except ImproperlyConfigured as error:
         sys.exit(f"SMPLAT cannot start: {error}")
+    for note in settings.NAME_NOTES:
+        logging.getLogger("smplat.settings").warning(note)
 
     from django.core.management import execute_from_command_line
 

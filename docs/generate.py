@@ -1,19 +1,24 @@
 """Writes the generated documentation: ``python -m docs.generate``, or ``make docs``.
 
 ``docs/feeds.md`` and the feeds' part of ``.env.example`` are derived from the declarations in
-``reporting/feeds/declared/``. Nothing in them depends on the time, the machine or the settings, so that a test can
-compare the committed files with what would be written now.
+``reporting/feeds/declared/``, and the tables of ``docs/switching-over.md`` from ``smplat/renamed.py`` and from the
+tests. Nothing in them depends on the time, the machine or the settings, so that a test can compare the committed files
+with what would be written now.
 """
 
+import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import wrap
 
 from reporting.feeds import FEEDS, Column, ColumnType, Feed
 from reporting.feeds.checksums import ID_SUM_DIGITS, id_number, id_sum_sql
+from smplat.renamed import ALIASES, RETIRED
 
+ROOT = Path(__file__).parent.parent
 FEEDS_PAGE = Path(__file__).with_name("feeds.md")
 ENV_EXAMPLE = Path(__file__).parent.with_name(".env.example")
+SWITCHING_PAGE = Path(__file__).with_name("switching-over.md")
 _RULE_LENGTH = 120
 _FEEDS_TITLE, _FEEDS_END = "The feeds; written by `make docs`", "End of the feeds"
 _EXAMPLE_KEY = "0000002a-8f0e-4a4b-9d57-1c2f6b0a7e94"
@@ -26,7 +31,8 @@ A feed is one table of this installation that leaves it for the warehouse. Every
 both are derived from the same declaration:
 
 * the **wire shape** (camelCase, nested) in REST answers, webhooks and telemetry NDJSON;
-* the **warehouse shape** (the column names below, flat) in CSV files and on the warehouse stage.
+* the **warehouse shape** (the column names below, flat) in CSV files, in the NDJSON of the hourly jobs and on the
+  warehouse stage.
 
 The tables list the columns and the wire fields in the order in which they are written.
 
@@ -51,7 +57,8 @@ before rows of several objects are merged, since windows overlap on purpose.
 def main() -> None:
     """Write every generated page."""
     FEEDS_PAGE.write_text(render(), encoding="utf-8")
-    ENV_EXAMPLE.write_text(render_env(ENV_EXAMPLE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, renew in ((ENV_EXAMPLE, render_env), (SWITCHING_PAGE, render_switching)):
+        page.write_text(renew(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def render() -> str:
@@ -66,6 +73,41 @@ def render_env(text: str) -> str:
     _, _, after = rest.partition(_rule(_FEEDS_END))
     blocks = [block for feed in FEEDS.values() for block in (_rule(feed.label), *map(_env_block, _settings(feed)))]
     return before + "\n\n".join([_rule(_FEEDS_TITLE), *blocks, _rule(_FEEDS_END)]) + after
+
+
+def render_switching(text: str) -> str:
+    """``text``, the content of ``docs/switching-over.md``, with its tables as the code has them now."""
+    renamed = [(f"`{old}`", " and ".join(f"`{name}`" for name in names)) for old, names in ALIASES.items()]
+    retired = [(f"`{old}`", f"Nothing: {reason}.") for old, reason in RETIRED.items()]
+    text = _between(text, "settings", _table(("Old name", "Read as"), [*renamed, *retired]))
+    return _between(text, "habits", "\n\n".join(_habit_sections(ROOT / "tests")))
+
+
+def _habit_sections(tests: Path) -> Iterator[str]:
+    """A heading and a table for each module of tests that shows habits."""
+    for path in sorted(tests.rglob("test_*.py")):
+        rows = [(habit, answer, f"`{name}`") for habit, answer, name in _habits(path)]
+        if rows:
+            heading = f"### `{path.relative_to(tests.parent).as_posix()}`"
+            yield f"{heading}\n\n{_table(('The replaced system', 'SMPLAT', 'Test'), rows)}"
+
+
+def _habits(path: Path) -> Iterator[tuple[str, str, str]]:
+    """The arguments of each ``@pytest.mark.habit`` of a module, with the name of its test, in their order."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.habit":
+                    habit, answer = map(ast.literal_eval, decorator.args)
+                    yield habit, answer, node.name
+
+
+def _between(text: str, name: str, content: str) -> str:
+    """``text`` with ``content`` in place of what stands between the two comments of ``name``."""
+    start, end = f"<!-- {name}: written by `make docs` -->", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n\n{content}\n\n{end}{after}"
 
 
 def _rule(title: str) -> str:
@@ -90,8 +132,7 @@ def _settings(feed: Feed) -> Iterator[tuple[str, str]]:
             "Another status for the desk to show, read within two seconds. http(s)://…; default: the one that this "
             "installation wrote last.",
         )
-    told = "each run" if feed.window is not None else "the first run, failures and recoveries"
-    yield feed.slack_setting, f"Slack incoming webhook for {told}. http(s)://…; default: SLACK_WEBHOOK_URL."
+    yield feed.slack_setting, "Slack incoming webhook for the runs. http(s)://…; default: SLACK_WEBHOOK_URL."
 
 
 def _window_settings(feed: Feed) -> Iterator[tuple[str, str]]:
@@ -109,8 +150,12 @@ def _window_settings(feed: Feed) -> Iterator[tuple[str, str]]:
         "Where the status JSON is written: s3://bucket/key or file:///absolute/path. "
         f"Default: {feed.status_name} under LAKE_URI.",
     )
-    yield (
-        f"{prefix}_WORKFLOW_URL",
+    yield _workflow_setting(feed)
+
+
+def _workflow_setting(feed: Feed) -> tuple[str, str]:
+    return (
+        f"{feed.setting_prefix}_WORKFLOW_URL",
         "The workflowUrl of the status. http(s)://…; default: the page of the run on this desk.",
     )
 
@@ -127,6 +172,7 @@ def _incremental_settings(feed: Feed) -> Iterator[tuple[str, str]]:
         "Copy of the job's checkpoint, for others to read; the database's counts. s3://bucket/key or "
         f"file:///absolute/path. Default: {feed.checkpoint_name} under LAKE_URI.",
     )
+    yield _workflow_setting(feed)
 
 
 def _feed_section(feed: Feed) -> str:
@@ -168,7 +214,8 @@ def _facts(feed: Feed) -> Iterator[tuple[str, str]]:
     yield "Freshness", f"the newest `{feed.time_column}`"
     yield "Schedule", _schedule(feed)
     yield "Window", _window(feed)
-    yield "Objects", f"`{feed.folder}/YYYY/MM/DD/<UTC time>-<run>.ndjson`, each with a manifest beside it"
+    name = f"`{feed.folder}/YYYY/MM/DD/<UTC time>-<run>.ndjson`"
+    yield "Objects", f"{name}, in {feed.lake_shape} shape, each with a manifest beside it"
     if feed.window is not None:
         yield "Header with the number of rows", f"`{feed.count_header}`"
 

@@ -9,6 +9,7 @@ from celery.schedules import crontab
 from django.conf import settings
 
 from reporting.feeds import FEEDS
+from reporting.feeds.schedule import AUTOMATION_MINUTES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smplat.settings")
 
@@ -43,7 +44,9 @@ app.conf.beat_schedule = {
     "fold conversions": _job("reporting.fold_conversions", 60.0),
     "fold ledger": _job("reporting.fold_ledger", 60.0),
     "deliver slack": _job("reporting.deliver_slack", 30.0),
-    "provider automation alerts": _job("reporting.alert_on_providers", crontab(minute=25), _HOURLY_EXPIRES),
+    "provider automation alerts": _job(
+        "reporting.alert_on_providers", crontab(minute=AUTOMATION_MINUTES), _HOURLY_EXPIRES
+    ),
     "retention": _job("reporting.apply_retention", crontab(hour=3, minute=40)),
 }
 

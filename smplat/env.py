@@ -19,14 +19,17 @@ class Environment:
     An empty value counts as unset, so that a line ``NAME=`` in an env file does no harm.
     """
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], sources: Mapping[str, str] | None = None) -> None:
+        """Read ``variables``; ``sources`` has the names that people set, where they differ from the settings' own."""
         self._variables = variables
+        self._sources = sources or {}
         self._errors: list[str] = []
         self.names_read: set[str] = set()
 
     def refuse(self, name: str, problem: str) -> None:
         """Record that setting ``name`` has ``problem``; the start stops at :meth:`finish`."""
-        self._errors.append(f"{name}: {problem}")
+        source = f" (from {self._sources[name]})" if name in self._sources else ""
+        self._errors.append(f"{name}{source}: {problem}")
 
     def finish(self) -> None:
         """Raise ImproperlyConfigured with every recorded problem, if there is any."""
@@ -83,8 +86,12 @@ class Environment:
         return value
 
     def database_url(self, name: str) -> str:
-        """A PostgreSQL URL; a host is not needed, since a Unix socket has none. The value may carry a password."""
-        value = self.string(name)
+        """A PostgreSQL URL; a host is not needed, since a Unix socket has none. The value may carry a password.
+
+        The driver in a URL of SQLAlchemy (``postgresql+asyncpg://``), which the replaced system had, is left out.
+        """
+        scheme, separator, rest = self.string(name).partition("://")
+        value = f"{scheme.partition('+')[0]}{separator}{rest}"
         parts = urlsplit(value)
         if value and not (parts.scheme in {"postgres", "postgresql"} and parts.path.strip("/")):
             self.refuse(name, "must be postgresql://user:password@host:port/database; no other database is supported")

@@ -1,6 +1,7 @@
 """`make run`: everything that the desk needs, started by one command and stopped by one signal."""
 
 import fcntl
+import logging
 import os
 import resource
 import shutil
@@ -23,6 +24,7 @@ from smplat import embedded, secrets_file
 from smplat.secrets_file import Secrets
 from smplat.supervisor import Child, Supervisor
 
+logger = logging.getLogger(__name__)
 _BASE_DIR = Path(__file__).resolve().parent.parent
 _HOST = "127.0.0.1"
 _READY_SECONDS = 60.0
@@ -81,13 +83,14 @@ def _run(var_dir: Path) -> None:
     os.environ["TMPDIR"] = str(var_dir / "tmp")
     Path(os.environ["TMPDIR"]).mkdir(exist_ok=True)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smplat.settings")
-    if not os.environ.get("DATABASE_URL"):
-        embedded.start(var_dir)
-
     import django
     from django.conf import settings
 
+    if settings.USES_EMBEDDED_DATABASE:
+        embedded.start(var_dir)
     django.setup()
+    for note in settings.NAME_NOTES:
+        logger.warning(note)
     _check_port(settings.PORT)
     _allow_many_connections()
     user, password = _prepare(secrets)

@@ -14,13 +14,16 @@ from urllib.parse import urlsplit
 import environ
 
 from reporting.feeds import FEEDS, WINDOW_FEEDS, Feed
-from smplat import embedded, folder_broker, secrets_file
+from smplat import embedded, folder_broker, renamed, secrets_file
 from smplat.env import Environment
 from smplat.lib.addresses import LOOPBACK_HOSTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
-_env = Environment(os.environ)
+_renamed = renamed.apply(os.environ)
+_env = Environment(os.environ, _renamed.sources)
+for _name, _problem in _renamed.conflicts.items():
+    _env.refuse(_name, _problem)
 
 # --- State and secrets ------------------------------------------------------------------------------------------------
 
@@ -141,10 +144,11 @@ EXPORT_URL_EXPIRY = timedelta(seconds=_env.integer("EXPORT_URL_EXPIRY_SECONDS", 
 SLACK_WEBHOOK_URL = _env.url("SLACK_WEBHOOK_URL")
 GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK = _env.url("GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 PROVIDER_AUTOMATION_SLACK_WEBHOOK = _env.url("PROVIDER_AUTOMATION_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
+SLACK_VERBOSITY = _env.choice("SLACK_VERBOSITY", ("EVERY_RUN", "CHANGES"), "EVERY_RUN")
 GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL = _env.url("GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL")
 ANALYTICS_WEBHOOK_SECRETS = _env.string_list("ANALYTICS_WEBHOOK_SECRET")
 # The installation that the exporter over HTTP reads.
-API_BASE_URL = _env.url("API_BASE_URL")
+API_BASE_URL = _env.url("API_BASE_URL", "http://localhost:8000")
 INGEST_STAGE_URI = _env.lake_uri("INGEST_STAGE_URI", f"{LAKE_URI}/stage")
 
 
@@ -190,6 +194,10 @@ CHECKPOINT_URIS = {
     for feed in FEEDS.values()
     if feed.window is None
 }
+# Where the incremental jobs are shown, in place of the pages of their runs.
+WORKFLOW_URLS = {
+    feed.key: _env.shown_url(f"{feed.setting_prefix}_WORKFLOW_URL") for feed in FEEDS.values() if feed.window is None
+}
 # Statuses that the desk shows in place of those that this installation wrote.
 STATUS_URLS = {feed.key: _env.url(feed.status_url_setting) for feed in FEEDS.values() if feed.has_status_url}
 for _feed in FEEDS.values():
@@ -212,6 +220,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = max(TELEMETRY_MAX_BODY_BYTES, 2_621_440)
 CORS_ALLOWED_ORIGINS = _env.origins("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/telemetry(/[a-z-]+)?$"
 CORS_ALLOW_METHODS = ("POST", "OPTIONS")
+# sendBeacon sends a JSON body with credentials, and asks for leave to do so; the capture routes read none.
+CORS_ALLOW_CREDENTIALS = True
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 
@@ -420,4 +430,6 @@ UNFOLD = {
 }
 
 SETTING_NAMES = frozenset(_env.names_read)
+# What manage.py and `make run` say of the settings' names as they start.
+NAME_NOTES = (*_renamed.notes, *renamed.unknown(os.environ, SETTING_NAMES))
 _env.finish()

@@ -40,12 +40,14 @@ class Intake:
         duplicates: events whose id was stored before.
         ignored: events whose name belongs to no feed of the route.
         rejected: reason by index, for events that cannot be stored.
+        minted: of the accepted, those that came without an id, which nobody can tell from a repetition.
     """
 
     accepted: int = 0
     duplicates: int = 0
     ignored: int = 0
     rejected: dict[int, RefusedError] = field(default_factory=dict)
+    minted: int = 0
 
 
 @dataclass
@@ -98,10 +100,12 @@ def prepare(events: list[Any], models: tuple[Model, ...]) -> Prepared:
                 counts[NO_FEED, "ignored"] += 1
                 continue
             rows.setdefault(model, []).append(_row(model, event, received_at))
+            counts[model._meta.label, "minted"] += event.get("id") is None
         except RefusedError as refused:
             intake.rejected[index] = refused
             counts[_line_of(event, models), "rejected"] += 1
     counts.update({(model._meta.label, "given"): len(given) for model, given in rows.items()})
+    intake.minted = sum(counts[model._meta.label, "minted"] for model in rows)
     return Prepared(rows, counts, intake)
 
 
@@ -138,7 +142,7 @@ def _line_of(event: Any, models: Iterable[Model]) -> str:
 
 def _tallies(counts: Counts) -> list[Row]:
     lines = {line for line, _ in counts}
-    outcomes = ("received", "given", "ignored", "rejected")
+    outcomes = ("received", "given", "ignored", "rejected", "minted")
     return [{"line": line, **{outcome: counts[line, outcome] for outcome in outcomes}} for line in sorted(lines)]
 
 
@@ -220,6 +224,8 @@ def _object(event: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _event_id(value: Any) -> uuid.UUID:
+    if value is None:
+        return uuid.uuid4()
     if not isinstance(value, str) or not 1 <= len(value) <= 200:
         raise RefusedError("id", "must be a text of 1 to 200 characters, best a UUID")
     try:

@@ -7,6 +7,7 @@ from telemetry.intake import Intake
 _EVENTS = Counter(
     "smplat_capture_events", "Events received by the capture routes, by what became of them.", ["outcome"]
 )
+_MINTED = Counter("smplat_capture_minted", "Accepted events that came without an id, and were given one.")
 FORWARDS_DROPPED = Counter(
     "smplat_forward_dropped", "Bodies that were not forwarded, because newer ones needed their place in the backlog."
 )
@@ -17,3 +18,4 @@ def count(intake: Intake) -> None:
     _EVENTS.labels("duplicate").inc(intake.duplicates)
     _EVENTS.labels("ignored").inc(intake.ignored)
     _EVENTS.labels("rejected").inc(len(intake.rejected))
+    _MINTED.inc(intake.minted)

@@ -18,6 +18,8 @@ from telemetry.forward_models import Forward, ForwardBreaker
 __all__ = ["Forward", "ForwardBreaker"]
 
 _DAY = timedelta(days=1)
+#: What operators do with attachments in the guardrail workflow, in actions called ``attachment.`` and one of these.
+ATTACHMENT_ACTIONS = ("upload", "remove", "copy", "tag")
 
 
 class TelemetryQuerySet(FeedQuerySet):
@@ -139,6 +141,17 @@ class WorkflowQuerySet(TelemetryQuerySet):
         recorded = reports.filter(recorded_at__gt=since, recorded_at__lte=until)
         return recorded.order_by("provider_id", "-recorded_at", "-position").distinct("provider_id")
 
+    def actions_at(self, provider_id: str, since: datetime) -> dict[str, int]:
+        """How often the workflow actions of each kind were taken for a provider, by one query.
+
+        Returns:
+            Counts of ``attachment``, ``note`` and ``queue`` actions, and of each of the attachment actions.
+        """
+        begins = {name: models.Q(workflow_action__startswith=f"{name}.") for name in ("attachment", "note", "queue")}
+        exact = {name: models.Q(workflow_action=f"attachment.{name}") for name in ATTACHMENT_ACTIONS}
+        counts = {name: models.Count("pk", filter=condition) for name, condition in (begins | exact).items()}
+        return self.filter(recorded_at__gt=since, provider_id=provider_id).aggregate(**counts)
+
 
 class GuardrailWorkflowEvent(TelemetryEvent):
     """One action of an operator or an automation in the guardrail workflow."""
@@ -194,6 +207,7 @@ class IntakeTally(models.Model):
     duplicates = models.IntegerField()
     ignored = models.IntegerField()
     rejected = models.IntegerField()
+    minted = models.IntegerField(db_default=0, help_text="Of the accepted, those that came without an id.")
 
     def __str__(self) -> str:
         return f"{self.line or 'no feed'}: {self.received}"
@@ -208,6 +222,17 @@ class IntakeTotal(models.Model):
     duplicates = models.BigIntegerField()
     ignored = models.BigIntegerField()
     rejected = models.BigIntegerField()
+    minted = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
         return f"{self.line or 'no feed'}: {self.received}"
+
+
+class ImportTotal(models.Model):
+    """How many of a line's accepted rows an import of the replaced system's brought."""
+
+    line = models.TextField(primary_key=True)
+    rows = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.rows}"

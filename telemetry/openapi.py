@@ -19,6 +19,7 @@ from smplat.lib.openapi import STORABLE, Schema, nullable, objects, string_schem
 from telemetry.models import TelemetryEvent, kinds
 
 _Model = type[TelemetryEvent]
+_ID_HELP = "Best a UUID; any other string maps to a UUIDv5. An event without one is stored each time it comes."
 
 
 def _texts(model: _Model) -> dict[str, str]:
@@ -29,7 +30,7 @@ def _texts(model: _Model) -> dict[str, str]:
 def _event(model: _Model) -> Schema:
     """The schema of an event that ``model`` stores."""
     texts: dict[str, dict[str, Schema]] = {"": {}, "guardrail": {}}
-    required = ["id", "name"]
+    required = ["name"]
     for path, column in _texts(model).items():
         field = cast("TextField[Any, Any]", model._meta.get_field(column))
         group, _, leaf = path.rpartition(".")
@@ -38,7 +39,7 @@ def _event(model: _Model) -> Schema:
         required += [] if field.null else [path]
     time = {**openapi.TIME, "description": "From 1970 to 2200; the server's time where it is missing."}
     properties = {
-        "id": string_schema(200, min_length=1, description="Best a UUID; every other text maps to a UUIDv5."),
+        "id": nullable(string_schema(200, min_length=1, description=_ID_HELP)),
         "name": {"type": "string", "enum": sorted(model.names)},
         **dict.fromkeys(("source", "reason", "outcome"), STORABLE),
         "recordedAt": nullable(time),

@@ -29,7 +29,7 @@ def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> dict[Model, set[
     Args:
         rows: the rows of each table, no two with the same id.
         tallies: what the requests brought, by line of the ledger: ``line``, ``received``, ``given`` (how many events
-            the line's rows were made of), ``ignored`` and ``rejected``.
+            the line's rows were made of), ``ignored``, ``rejected`` and ``minted``.
 
     Raises:
         django.db.DatabaseError: nothing was stored.
@@ -91,11 +91,13 @@ def _statement(models: tuple[Model, ...]) -> bytes:
 _WITH_TALLIES = sql.SQL(
     """
     WITH {inserts} stored (line, accepted) AS (SELECT NULL::text, 0::bigint {counts}), tally AS (
-        INSERT INTO {tallies} (line, received, accepted, duplicates, ignored, rejected)
+        INSERT INTO {tallies} (line, received, accepted, duplicates, ignored, rejected, minted)
         SELECT sent.line, sent.received, coalesce(accepted, 0), sent.given - coalesce(accepted, 0), sent.ignored,
-            sent.rejected
+            sent.rejected, sent.minted
         FROM jsonb_to_recordset(%s::jsonb)
-            AS sent (line text, received integer, given integer, ignored integer, rejected integer)
+            AS sent (
+                line text, received integer, given integer, ignored integer, rejected integer, minted integer
+            )
         LEFT JOIN stored ON stored.line = sent.line
     )
     SELECT {new}

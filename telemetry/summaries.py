@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from telemetry.models import QuickOrderEvent
+from telemetry.models import ATTACHMENT_ACTIONS, QuickOrderEvent
 
-_ATTACHMENT_ACTIONS = ("upload", "remove", "copy", "tag")
 _TOP_ACTIONS = 10
 _TOP_PROVIDERS = 5
 
@@ -76,11 +75,11 @@ class EventCounts(Metrics):
 
 
 class FunnelDocument(serializers.Serializer[Any]):
-    """The metrics of the quick-order funnel."""
+    """The metrics of the quick-order funnel; null stands for what its writer does not know."""
 
-    startCount = serializers.IntegerField(min_value=0)
-    abortCount = serializers.IntegerField(min_value=0)
-    completeCount = serializers.IntegerField(min_value=0)
+    startCount = serializers.IntegerField(min_value=0, allow_null=True)
+    abortCount = serializers.IntegerField(min_value=0, allow_null=True)
+    completeCount = serializers.IntegerField(min_value=0, allow_null=True)
     completionRate = serializers.FloatField(allow_null=True, min_value=0)
 
 
@@ -102,16 +101,18 @@ class Funnel(EventCounts):
 class ActionDocument(serializers.Serializer[Any]):
     """How often one workflow action was taken."""
 
-    action = serializers.CharField()
-    count = serializers.IntegerField(min_value=0)
+    action = serializers.CharField(allow_null=True)
+    count = serializers.IntegerField(min_value=0, allow_null=True)
 
 
 class WorkflowDocument(serializers.Serializer[Any]):
-    """The metrics of the guardrail workflow."""
+    """The metrics of the guardrail workflow; null stands for what its writer does not know."""
 
-    actionCounts = ActionDocument(many=True)
-    attachmentTotals = serializers.DictField(child=serializers.IntegerField(min_value=0))
-    providerActivity = serializers.ListField(child=serializers.DictField())
+    actionCounts = ActionDocument(many=True, allow_null=True)
+    attachmentTotals = serializers.DictField(
+        child=serializers.IntegerField(min_value=0, allow_null=True), allow_null=True
+    )
+    providerActivity = serializers.ListField(child=serializers.DictField(allow_null=True), allow_null=True)
 
 
 class WorkflowActivity(Metrics):
@@ -126,7 +127,8 @@ class WorkflowActivity(Metrics):
         self.total = 0
         self.last_captured_at: str | None = None
         self._actions: dict[str, dict[str, Any]] = {}
-        self._providers: dict[str, dict[str, Any]] = {}
+        # By id; those without one by their name.
+        self._providers: dict[tuple[str | None, str | None], dict[str, Any]] = {}
         for event in events:
             self.add(event)
 
@@ -138,14 +140,14 @@ class WorkflowActivity(Metrics):
         action = self._actions.setdefault(name, {"action": name, "count": 0, "lastOccurredAt": at})
         action["count"] += 1
         action["lastOccurredAt"] = max(at, action["lastOccurredAt"])
-        if event["providerId"] is not None:
-            self._add_to_provider(event, at, name)
+        self._add_to_provider(event, at, name)
 
     def _add_to_provider(self, event: Mapping[str, Any], at: str, action: str) -> None:
-        key = event["providerId"]
-        latest = {"providerName": event["providerName"], "lastAction": action, "lastActionAt": at}
+        provider_id, provider_name = event["providerId"] or None, event["providerName"] or None
+        latest = {"providerName": provider_name, "lastAction": action, "lastActionAt": at}
         provider = self._providers.setdefault(
-            key, {"providerId": key, "providerName": None, "totalActions": 0, "lastAction": action, "lastActionAt": at}
+            (provider_id, None if provider_id else provider_name),
+            {"providerId": provider_id, "providerName": None, "totalActions": 0, **latest},
         )
         provider["totalActions"] += 1
         if at >= provider["lastActionAt"]:
@@ -161,7 +163,7 @@ class WorkflowActivity(Metrics):
 
     def attachment_totals(self) -> dict[str, int]:
         """How often attachments were uploaded, removed, copied and tagged."""
-        return {name: self._actions.get(f"attachment.{name}", {}).get("count", 0) for name in _ATTACHMENT_ACTIONS}
+        return {name: self._actions.get(f"attachment.{name}", {}).get("count", 0) for name in ATTACHMENT_ACTIONS}
 
     def provider_activity(self) -> list[dict[str, Any]]:
         """The five providers at which something happened last, newest first."""

@@ -59,7 +59,7 @@ def stranger() -> APIClient:
 def operator(db) -> Client:
     """A browser's session of a superuser."""
     client = Client()
-    client.force_login(User.objects.create_superuser("operator", password="a-password-for-tests"))
+    client.force_login(User.objects.create_superuser("operator"))
     return client
 
 
@@ -68,7 +68,7 @@ def staff_with(db):
     """A maker of sessions of staff users who hold just the named permissions (``app.codename``)."""
 
     def make(*permissions: str) -> Client:
-        user = User.objects.create_user(f"staff-{len(permissions)}", password="a-password-for-tests", is_staff=True)
+        user = User.objects.create_user(f"staff-{len(permissions)}", is_staff=True)
         for permission in permissions:
             app, codename = permission.split(".")
             user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))

@@ -30,6 +30,8 @@ SHOWN_ADDRESSES = {
     "OIDC_ISSUER_URL",
     "QUICK_ORDER_EXPORT_WORKFLOW_URL",
     "GUARDRAIL_WORKFLOW_EXPORT_WORKFLOW_URL",
+    "ONBOARDING_EXPORT_WORKFLOW_URL",
+    "GUARDRAIL_EXPORT_WORKFLOW_URL",
 }
 #: What a name has to hold for its setting to be one or the other; the id of a pair of keys stands in signed links.
 SECRET_NAMES = r"(SECRET|PASSWORD|KEY|TOKEN)|(_URL|_WEBHOOK|_ENDPOINT)$"

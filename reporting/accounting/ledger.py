@@ -22,7 +22,7 @@ from reporting.feeds.checksums import content_sum_sql, day_sql, id_sum_sql
 from reporting.feeds.fence import FenceTimeoutError, fence
 from reporting.feeds.shapes import model_of
 from reporting.models import Checkpoint, ExpiredDay, RowTotal
-from telemetry.models import IntakeTally, IntakeTotal
+from telemetry.models import ImportTotal, IntakeTally, IntakeTotal
 from telemetry.store import NO_FEED
 
 _BATCH_TALLIES = 5_000
@@ -31,6 +31,7 @@ _BATCH_POSITIONS = 50_000
 _TIMEOUT = timedelta(seconds=5)
 _TALLIES = sql.Identifier(IntakeTally._meta.db_table)
 _TOTALS = sql.Identifier(IntakeTotal._meta.db_table)
+_IMPORTS = sql.Identifier(ImportTotal._meta.db_table)
 _ROWS = sql.Identifier(RowTotal._meta.db_table)
 _EXPIRED = sql.Identifier(ExpiredDay._meta.db_table)
 
@@ -48,6 +49,8 @@ class Entry:
         exported: rows that are there, at or before the checkpoint.
         pending: rows that are there, after the checkpoint.
         expired: rows that retention has pruned.
+        minted: of the accepted ones, those that came without an id.
+        imported: of the accepted ones, those that an import of the replaced system's brought.
     """
 
     received: int
@@ -58,6 +61,8 @@ class Entry:
     exported: int
     pending: int
     expired: int
+    minted: int
+    imported: int
 
     @property
     def intake_remainder(self) -> int:
@@ -77,7 +82,7 @@ class Entry:
         }
 
 
-def note(model: type[Model], received: int, accepted: int, duplicates: int) -> None:
+def note(model: type[Model], received: int, accepted: int, duplicates: int, rejected: int = 0) -> None:
     """Note what one request brought, in the transaction of its rows.
 
     Args:
@@ -85,10 +90,10 @@ def note(model: type[Model], received: int, accepted: int, duplicates: int) -> N
         received: how many rows it asked for.
         accepted: how many were stored.
         duplicates: how many were known.
+        rejected: how many cannot be stored.
     """
-    IntakeTally.objects.create(
-        line=model._meta.label, received=received, accepted=accepted, duplicates=duplicates, ignored=0, rejected=0
-    )
+    counts = {"received": received, "accepted": accepted, "duplicates": duplicates, "rejected": rejected}
+    IntakeTally.objects.create(line=model._meta.label, ignored=0, **counts)
 
 
 _FOLD_TALLIES = sql.SQL(
@@ -96,15 +101,16 @@ _FOLD_TALLIES = sql.SQL(
     WITH batch AS MATERIALIZED (SELECT id FROM {tallies} ORDER BY id LIMIT {maximum} FOR UPDATE SKIP LOCKED),
     gone AS (DELETE FROM {tallies} WHERE id IN (SELECT id FROM batch) RETURNING *),
     added AS (
-        INSERT INTO {totals} AS known (line, received, accepted, duplicates, ignored, rejected)
-        SELECT line, sum(received), sum(accepted), sum(duplicates), sum(ignored), sum(rejected)
+        INSERT INTO {totals} AS known (line, received, accepted, duplicates, ignored, rejected, minted)
+        SELECT line, sum(received), sum(accepted), sum(duplicates), sum(ignored), sum(rejected), sum(minted)
         FROM gone GROUP BY line ORDER BY line
         ON CONFLICT (line) DO UPDATE SET
             received = known.received + excluded.received,
             accepted = known.accepted + excluded.accepted,
             duplicates = known.duplicates + excluded.duplicates,
             ignored = known.ignored + excluded.ignored,
-            rejected = known.rejected + excluded.rejected
+            rejected = known.rejected + excluded.rejected,
+            minted = known.minted + excluded.minted
     )
     SELECT count(*) FROM gone
     """
@@ -200,15 +206,16 @@ _INTAKE = sql.SQL(
     """
     WITH intake AS (
         SELECT line, sum(received) AS received, sum(accepted) AS accepted, sum(duplicates) AS duplicates,
-            sum(ignored) AS ignored, sum(rejected) AS rejected
+            sum(ignored) AS ignored, sum(rejected) AS rejected, sum(minted) AS minted
         FROM (
-            SELECT line, received, accepted, duplicates, ignored, rejected FROM {totals}
-            UNION ALL SELECT line, received, accepted, duplicates, ignored, rejected FROM {tallies}
+            SELECT line, received, accepted, duplicates, ignored, rejected, minted FROM {totals}
+            UNION ALL SELECT line, received, accepted, duplicates, ignored, rejected, minted FROM {tallies}
         ) AS counted GROUP BY line
     )
     SELECT feed, coalesce(received, 0), coalesce(accepted, 0), coalesce(duplicates, 0), coalesce(ignored, 0),
-        coalesce(rejected, 0), present - pending, pending, expired
-    FROM ({feeds}) AS stored LEFT JOIN intake USING (line)
+        coalesce(rejected, 0), present - pending, pending, expired, coalesce(minted, 0),
+        coalesce((SELECT rows FROM {imports} WHERE {imports}.line = stored.line), 0)
+    FROM ({feeds}) AS stored LEFT JOIN intake ON intake.line = stored.line
     """
 )
 _STORED = sql.SQL(
@@ -236,7 +243,7 @@ def read() -> dict[str, Entry]:
     nothing = sql.SQL("SELECT {0}, {0}, 0, 0, 0").format(sql.Literal(NO_FEED))
     feeds = sql.SQL(" UNION ALL ").join([*stored, nothing])
     with connection.cursor() as cursor:
-        cursor.execute(_INTAKE.format(totals=_TOTALS, tallies=_TALLIES, feeds=feeds))
+        cursor.execute(_INTAKE.format(totals=_TOTALS, tallies=_TALLIES, imports=_IMPORTS, feeds=feeds))
         return {key: Entry(*map(int, figures)) for key, *figures in cursor.fetchall()}
 
 

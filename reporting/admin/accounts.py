@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from smplat.lib.admin import DeclaredFilters
 
@@ -10,10 +12,15 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class AccountAdmin(DeclaredFilters, UserAdmin):  # type: ignore[misc, type-arg]  # the mixin sees no model
+class AccountAdmin(DeclaredFilters, UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # the mixin sees no model
     """Accounts, filtered by what they are allowed."""
+
+    # The theme draws inputs, and the button to add, for its own forms and admins alone.
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class AccountGroupAdmin(DeclaredFilters, GroupAdmin):  # type: ignore[misc]
+class AccountGroupAdmin(DeclaredFilters, GroupAdmin, ModelAdmin):  # type: ignore[misc]
     """Groups of accounts."""

@@ -55,7 +55,7 @@ def _field(feed: Feed, field: WireField) -> Field:
     if part == "guardrail":
         return serializers.DictField(allow_null=True)
     if part in {"id", "name"}:
-        return serializers.CharField(help_text="As the client sent it.")
+        return serializers.CharField(help_text="As the client sent it.", allow_null=part == "id")
     return serializers.JSONField(help_text="As the client sent it; null where it did not.")
 
 
@@ -104,7 +104,7 @@ class MessageAccepted(Shape):
 class VariantConversions(Shape):
     variantKey = text()
     variantName = nullable_text()
-    isControl = serializers.BooleanField()
+    isControl = serializers.BooleanField(allow_null=True)
     orderCount = count()
     journeyCount = count()
 
@@ -135,7 +135,7 @@ class Activity(Shape):
 
 
 class ProviderActivity(Activity):
-    providerId = text()
+    providerId = nullable_text(help_text="Null for events without one, which are grouped by the provider's name.")
     providerName = nullable_text()
 
 

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reporting.api.answers import ExperimentConversions, Shape, next_cursor, nullable_text
+from reporting.api.feed_views import SeveralPaths
 from reporting.api.parsing import JsonRenderer
 from reporting.api.queries import LimitField, TextField, query, read
 from reporting.insights import conversions
@@ -28,7 +29,7 @@ class Conversions(Shape):
     nextCursor = next_cursor()
 
 
-class ConversionsView(APIView):
+class ConversionsView(SeveralPaths, APIView):
     """Counts orders and journeys by experiment and variant."""
 
     permission_classes = (KeyOrOperator,)

@@ -18,7 +18,13 @@ from smplat.lib.access import KeyOrOperator
 Description = Callable[[Any], Any]
 
 
-class FeedView(APIView):
+class SeveralPaths:
+    """A view that stands at several paths; ``as_view(operation_suffix=…)`` tells its operations apart."""
+
+    operation_suffix = ""
+
+
+class FeedView(SeveralPaths, APIView):
     """An endpoint of one feed."""
 
     permission_classes: tuple[Any, ...] = (KeyOrOperator,)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reporting.api.answers import Activity, FeedPage, FeedRow, NullField, ProviderStatus, Shape
+from reporting.api.feed_views import SeveralPaths
 from reporting.api.parsing import JsonRenderer, ObjectParser
 from reporting.api.queries import TextField, page_query, read
 from reporting.insights.workflow import provider_telemetry
@@ -50,7 +51,7 @@ class FollowUpRecorded(Shape):
     providerTelemetry = NullField()
 
 
-class FollowUpsView(APIView):
+class FollowUpsView(SeveralPaths, APIView):
     """Records guardrail follow-ups, and lists them as a timeline."""
 
     permission_classes = (KeyOrOperator,)

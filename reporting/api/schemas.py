@@ -2,15 +2,18 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
 
 from reporting.feeds import Column, ColumnType, Feed
 from reporting.feeds.shapes import model_of
-from reporting.recording.requests import HTTP_URL
+from reporting.recording.requests import HTTP_URL, RELATIVE_URL
 from smplat.lib.openapi import IGNORED, STORABLE, TIME, Schema, nullable, objects, others_allowed, string_schema
 
 # ECMA 262, which JSON schema keeps to, ends a text with $ and knows no escaped quote.
-_URL_PATTERN = HTTP_URL.replace(r"\Z", "$").replace(r"\"", '"')
+_URL_PATTERN, _RELATIVE_PATTERN = (
+    pattern.replace(r"\Z", "$").replace(r"\"", '"') for pattern in (HTTP_URL, RELATIVE_URL)
+)
 _TYPES: dict[ColumnType, Schema] = {
     ColumnType.UUID: {"type": "string", "format": "uuid"},
     ColumnType.BOOLEAN: {"type": "boolean"},
@@ -48,13 +51,24 @@ class QueryTextSchema(StringSchema):
 
 
 class HttpUrlSchema(OpenApiSerializerFieldExtension):
-    """A link, or an empty text."""
+    """A link, one relative to ``PUBLIC_BASE_URL``, or an empty text."""
 
     target_class = "reporting.recording.requests.HttpUrlField"
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> Schema:
         url = {"type": "string", "maxLength": self.target.max_length, "pattern": _URL_PATTERN}
-        return {"anyOf": [url, {"const": ""}]}
+        max_length = self.target.max_length - len(settings.PUBLIC_BASE_URL) - 1
+        relative = {"type": "string", "maxLength": max_length, "pattern": _RELATIVE_PATTERN}
+        return {"anyOf": [url, relative, {"const": ""}]}
+
+
+class AttachmentsSchema(OpenApiSerializerFieldExtension):
+    """What a client sends with a follow-up."""
+
+    target_class = "reporting.recording.requests.AttachmentsField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> Schema:
+        return {"type": "array", "items": IGNORED, "maxItems": self.target.max_length}
 
 
 def message_schema(feed: Feed, max_rows: int) -> Schema:
@@ -84,10 +98,11 @@ def _incoming_row(feed: Feed) -> Schema:
 
 
 def _given(feed: Feed, column: Column) -> Schema:
-    if column.type is not ColumnType.TEXT:
-        return {**_TYPES[column.type], "description": column.help}
-    field: Any = model_of(feed)._meta.get_field(column.name)
-    schema = string_schema(field.max_length, description=column.help)
+    if column.type is ColumnType.TEXT:
+        field: Any = model_of(feed)._meta.get_field(column.name)
+        schema = string_schema(field.max_length, description=column.help)
+    else:
+        schema = {**_TYPES[column.type], "description": column.help}
     return nullable(schema) if column.nullable else schema
 
 

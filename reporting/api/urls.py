@@ -7,6 +7,9 @@ from reporting.api.feed_views import FeedListView
 from reporting.feeds import FEEDS, WINDOW_FEEDS
 
 app_name = "api"
+_SEGMENTS = FEEDS["onboarding_segments"]
+# The web clients of the replaced system ask here; the views are those below /api/v1/.
+_STOREFRONT = {"operation_suffix": "_storefront"}
 
 urlpatterns = [
     path("api/v1/orders/<str:order_id>/onboarding/pricing-experiments", segments.RecordingView.as_view()),
@@ -14,6 +17,9 @@ urlpatterns = [
     path("api/v1/reporting/guardrails/followups", followups.FollowUpsView.as_view(), name="guardrail_followups"),
     path("api/v1/fulfillment/providers/automation/status/history", automation.AutomationHistoryView.as_view()),
     path("api/reporting/guardrail-workflow", windows.WorkflowSummaryView.as_view()),
+    path(f"api/{_SEGMENTS.list_path}", FeedListView.as_view(feed=_SEGMENTS, **_STOREFRONT)),
+    path("api/reporting/onboarding/experiment-conversions", conversions.ConversionsView.as_view(**_STOREFRONT)),
+    path("api/reporting/guardrail-followups", followups.FollowUpsView.as_view(**_STOREFRONT)),
     path("lake/<str:token>", downloads.lake_file, name="lake-file"),
     *(
         path(f"api/v1/{feed.list_path}", FeedListView.as_view(feed=feed), name=feed.key)

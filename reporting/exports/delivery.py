@@ -66,10 +66,10 @@ def deliver(
             last = _newest(batch, last)
             progress.add(batch)
             tell(progress)
-        if last is None:
-            continue
         if not sink.confirms_each:
             progress.uris = sink.commit()
+        if last is None:
+            continue
         point = source.checkpoint(last, progress.rows)
         store.write(point)
         progress.point = point

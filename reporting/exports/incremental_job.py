@@ -1,6 +1,7 @@
 """The hourly jobs: what lies after the checkpoint, to the feed's webhook and into the lake.
 
 A batch counts when the webhook has confirmed it; the rows are also kept as an object of the lake, with its manifest.
+The webhook takes them in wire shape, and the object holds them in warehouse shape, so that it loads by column name.
 The database's checkpoint moves in one transaction with the end of the run, after both have confirmed. When the webhook
 stops taking rows half-way, the run fails, and what was confirmed before is kept: object, manifest and checkpoint.
 """
@@ -22,31 +23,42 @@ from reporting.exports.sinks.webhook import WebhookSink
 from reporting.exports.sources import Scope
 from reporting.exports.sources.database import DatabaseSource, rows_in_scope
 from reporting.feeds import Feed
-from reporting.feeds.lines import Line
+from reporting.feeds.lines import Line, in_warehouse_shape
 from reporting.lake import storage
 from reporting.models import ExportRun
 from smplat.lib.times import iso
-
-_SHAPE = "wire"
+from smplat.lib.words import counted
 
 
 class WebhookAndLake:
     """Sends each batch to the webhook, where there is one, and keeps what that has confirmed for the lake.
 
     ``confirms_each`` lets the checkpoint follow the webhook; the caller commits before it moves the checkpoint.
+
+    Attributes:
+        shape: the shape in which it takes rows: the webhook's, where there is one.
     """
 
     confirms_each = True
 
-    def __init__(self, webhook: Sink | None, kept: LakeSink) -> None:
-        self._webhook, self._kept = webhook, kept
+    def __init__(self, feed: Feed, webhook: Sink | None, kept: LakeSink) -> None:
+        self._feed, self._webhook, self._kept = feed, webhook, kept
         self.limits: Limits = kept.limits if webhook is None else webhook.limits
+        self.shape = feed.lake_shape if webhook is None else "wire"
+
+    @property
+    def bytes(self) -> int:
+        """The size of the object, once it is committed."""
+        return self._kept.bytes
 
     def write(self, lines: list[Line]) -> None:
         """Deliver a batch, and keep it once it is confirmed."""
-        if self._webhook is not None:
-            self._webhook.write(lines)
-        self._kept.write(lines)
+        if self._webhook is None:
+            self._kept.write(lines)
+            return
+        kept = [in_warehouse_shape(self._feed, line) for line in lines]
+        self._webhook.write(lines)
+        self._kept.write(kept)
 
     def commit(self) -> list[str]:
         return self._kept.commit()
@@ -74,7 +86,7 @@ def export(run: ExportRun) -> None:
     run.checkpoint_before = point.as_json() if point else None
     if note:
         run.log(note)
-    sink = WebhookAndLake(_webhook(feed), LakeSink(feed, settings.LAKE_URI, run.pk, _SHAPE))
+    sink = WebhookAndLake(feed, _webhook(feed), LakeSink(feed, settings.LAKE_URI, run.pk, feed.lake_shape))
     try:
         progress, failure = _deliver(run, point, sink)
         if progress.point is None:
@@ -92,14 +104,14 @@ def _webhook(feed: Feed) -> WebhookSink | None:
     return WebhookSink(feed, url, feed.webhook_setting, settings.ANALYTICS_WEBHOOK_SECRETS) if url else None
 
 
-def _deliver(run: ExportRun, point: Point | None, sink: Sink) -> tuple[Progress, SinkError | None]:
+def _deliver(run: ExportRun, point: Point | None, sink: WebhookAndLake) -> tuple[Progress, SinkError | None]:
     """Deliver part after part; return how far that went, and what stopped it, if anything."""
     rows = rows_in_scope(Scope(run.definition), point)
     run.log(f"Reads positions {rows.after + 1} to {rows.until}.")
     meter, progress = Meter(run, rows.count()), Progress()
     try:
         # The checkpoint moves with the end of the run alone.
-        deliver(DatabaseSource(rows, _SHAPE), NoStore(), sink, progress, lambda now: meter.note(now.rows))
+        deliver(DatabaseSource(rows, sink.shape), NoStore(), sink, progress, lambda now: meter.note(now.rows))
     except SinkError as failure:
         if progress.point is None:
             raise
@@ -107,12 +119,12 @@ def _deliver(run: ExportRun, point: Point | None, sink: Sink) -> tuple[Progress,
     return progress, None
 
 
-def _keep(run: ExportRun, progress: Progress, last: Point, sink: Sink) -> Point:
+def _keep(run: ExportRun, progress: Progress, last: Point, sink: WebhookAndLake) -> Point:
     """Put the confirmed rows into the lake and return the checkpoint after them."""
-    run.log(f"Delivered {progress.rows} rows, up to position {last.position}.")
+    run.log(f"Delivered {counted(progress.rows, 'row')}, up to position {last.position}.")
     run.object_uri, manifest = sink.commit()
-    run.rows, run.bytes = progress.rows, progress.bytes
-    run.log(f"Wrote {run.bytes} bytes to {run.object_uri}, and the manifest {manifest}.")
+    run.rows, run.bytes = progress.rows, sink.bytes
+    run.log(f"Wrote {counted(run.bytes, 'byte')} to {run.object_uri}, and the manifest {manifest}.")
     return replace(last, rows=progress.rows, updated_at=iso(timezone.now()))
 
 
@@ -124,13 +136,14 @@ def _end(run: ExportRun, reached: Point, failure: SinkError | None) -> None:
         if failure is None:
             run.close(ExportRun.State.SUCCEEDED, "")
         else:
-            kept = f"{reached.rows} rows were delivered before and are kept; the checkpoint stands at {reached}."
+            kept = f"{counted(reached.rows, 'row')} delivered before and kept; the checkpoint stands at {reached}."
             run.close(ExportRun.State.FAILED, f"{failure}. {kept}")
 
 
 def _mirror(run: ExportRun, mirror: LakeStore, reached: Point) -> None:
     """Copy the checkpoint to where other hosts look for it, with links to what the run made."""
-    links = {"downloadUrl": storage.download_url(run.object_uri), "workflowUrl": run.absolute_url}
+    workflow_url = settings.WORKFLOW_URLS[run.feed] or run.absolute_url
+    links = {"downloadUrl": storage.download_url(run.object_uri), "workflowUrl": workflow_url}
     _write_copy(run, mirror, replace(reached, extra=links))
 
 

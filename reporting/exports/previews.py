@@ -41,7 +41,7 @@ def preview(feed: Feed) -> Preview:
     checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
     whole = rows_of_job(feed, checkpoint.position if checkpoint else 0, TIMEOUT)
     counted = whole.first(MAX_COUNTED)
-    size = counted.size("wire")
+    size = counted.size(feed.lake_shape)
     if counted.until >= whole.until or size.last_position is None:
         return Preview(size.rows, size.bytes, True, whole.after, whole.until)
     # Positions are not dense: an event that came twice took two. The rows counted tell how dense they are.

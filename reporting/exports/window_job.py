@@ -29,6 +29,7 @@ from reporting.lake.manifests import Receipt
 from reporting.lake.writer import ObjectWriter, object_uri
 from reporting.models import Checkpoint, ExportRun
 from smplat.lib.times import iso
+from smplat.lib.words import counted
 
 #: Rows that are read at once, few enough for the memory where each is as large as an event may be.
 _PART_ROWS = 500
@@ -46,7 +47,7 @@ def export(run: ExportRun) -> None:
     checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
     run.checkpoint_before = checkpoint.as_json() if checkpoint else None
     rows = rows_of_job(feed, checkpoint.position if checkpoint else 0, FENCE_TIMEOUT)
-    with ObjectWriter(feed, "wire") as writer:
+    with ObjectWriter(feed, feed.lake_shape) as writer:
         metrics = _spool(run, rows, writer)
         receipt = _upload(run, writer, object_uri(feed, target.root_uri, run.pk))
         run.status = status_json(
@@ -70,7 +71,7 @@ def _spool(run: ExportRun, rows: RowRange, writer: ObjectWriter) -> dict[str, ob
     for part in rows.parts(_PART_ROWS):
         meter.note(writer.rows)
         lines = []
-        for line in part.lines("wire", by_position=True):
+        for line in part.lines(run.definition.lake_shape, by_position=True):
             row = orjson.loads(line.json)
             metrics.add(row)
             # PostgreSQL writes JSON columns with spaces, which no other line has.
@@ -78,13 +79,13 @@ def _spool(run: ExportRun, rows: RowRange, writer: ObjectWriter) -> dict[str, ob
         writer.add(lines)
     if not writer.rows:
         raise NothingToExportError
-    run.log(f"Read {writer.rows} rows, positions {writer.positions[0]} to {writer.positions[1]}.")
+    run.log(f"Read {counted(writer.rows, 'row')}, positions {writer.positions[0]} to {writer.positions[1]}.")
     return metrics.metrics()
 
 
 def _upload(run: ExportRun, writer: ObjectWriter, uri: str) -> Receipt:
     writer.put(uri)
-    run.log(f"Wrote {writer.size} bytes to {uri}.")
+    run.log(f"Wrote {counted(writer.size, 'byte')} to {uri}.")
     receipt = writer.seal(uri, str(run.pk))
     run.log(f"Wrote the manifest; SHA-256 of the object is {receipt.sha256}.")
     return receipt

@@ -83,11 +83,13 @@ class Walk:
         is_ascending: whether the walk goes from the oldest row to the newest, or the other way.
         within: a column and the one value of it that the walk keeps to; an index on that column, the time and the key
             has to be there. None walks all rows.
+        where: what else the rows have to meet; an index helps with it or does not.
     """
 
     feed: Feed
     is_ascending: bool = False
     within: tuple[str, str] | None = None
+    where: Q = Q()
 
     def page(self, limit: int, cursor: Cursor | None = None) -> Page:
         """At most ``limit`` rows after ``cursor``, which is None for the first page, by one query."""
@@ -105,7 +107,7 @@ class Walk:
         """
         columns = (self.feed.time_column, self.feed.key_column)
         order = columns if self.within is None else (self.within[0], *columns)
-        rows = model_of(self.feed).objects.filter(*self._conditions(cursor))
+        rows = model_of(self.feed).objects.filter(self.where, *self._conditions(cursor))
         return rows.order_by(*(name if self.is_ascending else f"-{name}" for name in order))
 
     def _conditions(self, cursor: Cursor | None) -> Iterator[Any]:

@@ -30,6 +30,7 @@ class Column:
         wire: dotted paths in the wire shape where the value stands; the first that is not null counts.
         help: what it means.
         nullable: whether it may be NULL.
+        null_text: what pages show for NULL.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column:
     wire: tuple[str, ...]
     help: str
     nullable: bool = False
+    null_text: str = "–"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Feed:
         webhook_setting: the setting with the URL of the webhook that takes its rows; empty for none.
         webhook_key: the key of the list of rows in a webhook's body and in a page of the REST list.
         checkpoint_name: file name of its checkpoint's copy; by default its key and ``_cursor.json``.
+        file_name: file name of what its command exports to a file; by default its key and ``.ndjson``.
         list_path: the REST list of its rows, below ``/api/v1/``; empty for a feed without one, or with a view of its
             own.
     """
@@ -101,10 +104,15 @@ class Feed:
     webhook_setting: str = ""
     webhook_key: str | None = None
     checkpoint_name: str = ""
+    file_name: str = ""
     list_path: str = ""
 
     def __post_init__(self) -> None:
-        defaults = {"setting_prefix": f"{self.key.upper()}_EXPORT", "checkpoint_name": f"{self.key}_cursor.json"}
+        defaults = {
+            "setting_prefix": f"{self.key.upper()}_EXPORT",
+            "checkpoint_name": f"{self.key}_cursor.json",
+            "file_name": f"{self.key}.ndjson",
+        }
         for name, value in defaults.items():
             if not getattr(self, name):
                 object.__setattr__(self, name, value)
@@ -113,6 +121,11 @@ class Feed:
     def folder(self) -> str:
         """Its name in paths of URLs, and the first part of its objects' keys."""
         return self.key.replace("_", "-")
+
+    @property
+    def lake_shape(self) -> str:
+        """The shape of the objects that its job writes: a window is what its status counts, other rows load by name."""
+        return "warehouse" if self.window is None else "wire"
 
     @property
     def count_header(self) -> str:

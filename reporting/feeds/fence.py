@@ -50,6 +50,12 @@ def fence(model: type[Model], timeout: timedelta) -> int:
     return position if is_called else 0
 
 
+def settled_position(feed: str) -> int | None:
+    """The same for the rows of ``feed``, without waiting: None while writers are under way."""
+    position = last_position(feed)
+    return None if _writers(model_of(FEEDS[feed])._meta.db_table) else position
+
+
 def settled_before(model: type[Model]) -> datetime:
     """Return a time before which no row of ``model`` can appear any more; waits for nobody.
 

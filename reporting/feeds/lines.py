@@ -14,6 +14,7 @@ from django.db import connection
 from psycopg import sql
 
 from reporting.feeds import Feed
+from reporting.feeds.from_wire import warehouse_row
 from reporting.feeds.shapes import Row, model_of
 from reporting.feeds.sql import row_json, time_text
 
@@ -39,6 +40,15 @@ class Line(NamedTuple):
 def warehouse_line(feed: Feed, row: Row) -> Line:
     """A row of ``feed`` in warehouse shape as a line, without its position."""
     return Line(0, row[feed.time_column], row[feed.key_column], orjson.dumps(row))
+
+
+def in_warehouse_shape(feed: Feed, line: Line) -> Line:
+    """A line in wire shape in the other one.
+
+    Raises:
+        reporting.feeds.from_wire.UnmappableError: it is not a row of the feed.
+    """
+    return line._replace(json=orjson.dumps(warehouse_row(feed, orjson.loads(line.json), "row")))
 
 
 def ndjson(lines: Iterable[Line]) -> bytes:

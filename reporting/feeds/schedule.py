@@ -6,15 +6,23 @@ from celery.schedules import crontab_parser
 
 from reporting.feeds import Feed
 
+#: The minutes of every hour, in UTC, at which the provider automation looks for alerts.
+AUTOMATION_MINUTES = "25"
+
 
 def next_run(feed: Feed, now: datetime) -> datetime:
-    """The next time at which the job of ``feed`` starts, later than ``now``.
+    """The next time at which the job of ``feed`` starts, later than ``now``; see :func:`next_start`."""
+    return next_start(feed.schedule_minutes, now)
+
+
+def next_start(minutes: str, now: datetime) -> datetime:
+    """The next time of a schedule, later than ``now``.
 
     Args:
-        feed: the feed; its ``schedule_minutes`` are those of every hour, in UTC.
+        minutes: the minutes of every hour, in UTC, as a crontab has them.
         now: an aware time in UTC.
     """
-    minutes = sorted(crontab_parser(60).parse(feed.schedule_minutes))
     hour = now.replace(minute=0, second=0, microsecond=0)
-    starts = [hour + timedelta(hours=hours, minutes=minute) for hours in (0, 1) for minute in minutes]
+    parsed = sorted(crontab_parser(60).parse(minutes))
+    starts = [hour + timedelta(hours=hours, minutes=minute) for hours in (0, 1) for minute in parsed]
     return next(start for start in starts if start > now)

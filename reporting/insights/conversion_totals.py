@@ -13,13 +13,16 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from reporting.feeds.fence import FenceTimeoutError, fence
-from reporting.models import ConversionFold, ConversionTotal, PricingExperimentSegment
+from reporting.models import ConversionFold, ConversionSnapshot, ConversionTotal, PricingExperimentSegment
 
-_BATCH_POSITIONS = 50_000
+_BATCH_POSITIONS = 10_000
+#: A fold that reaches a multiple of this keeps a copy of the totals.
+_SNAPSHOT_POSITIONS = 10_000
 #: How long a fold waits for writers; the next one comes soon.
 _TIMEOUT = timedelta(seconds=5)
 SEGMENTS = sql.Identifier(PricingExperimentSegment._meta.db_table)
 TOTALS = sql.Identifier(ConversionTotal._meta.db_table)
+SNAPSHOTS = sql.Identifier(ConversionSnapshot._meta.db_table)
 FOLD = sql.Identifier(ConversionFold._meta.db_table)
 #: The columns of a total; the counts of several totals of one variant add up.
 COLUMNS = sql.SQL(
@@ -102,6 +105,9 @@ _ADD = sql.SQL(
     columns=COLUMNS,
     counted=counted(sql.SQL("%(after)s"), sql.SQL("%(until)s")),
 )
+_KEEP = sql.SQL("INSERT INTO {snapshots} (position, {columns}) SELECT %(until)s, {columns} FROM {totals}").format(
+    snapshots=SNAPSHOTS, columns=COLUMNS, totals=TOTALS
+)
 
 
 def fold() -> int:
@@ -127,6 +133,8 @@ def _step(settled: int) -> int:
         until = min(settled, state.position + _BATCH_POSITIONS)
         if until > state.position:
             cursor.execute(_ADD, {"after": state.position, "until": until})
+            if until // _SNAPSHOT_POSITIONS > state.position // _SNAPSHOT_POSITIONS:
+                cursor.execute(_KEEP, {"until": until})
             state.position = until
             state.save(update_fields=["position"])
     return state.position

@@ -1,12 +1,16 @@
 """How far what the database holds and what an export says are apart.
 
-An event that came after the export is not drift. So the comparison has three counts: what the storefront's window
-shows now, what the export says, and what the database holds of exactly the events that the export covers, the
-``events`` newest at or before the last one exported. The drift of a count, in per cent, is
+Delta and drift compare the same events: what the export says of those that it held, and what the database holds of
+exactly these, the ``events`` newest at or before the last one exported. What the live window shows now stands beside
+them; an event that came after the export is in neither. The delta is
 
-    |database - export| / max(database, export, 1) * 100
+    export - database
 
-and that of the completion rate is the difference of the two rates, in percentage points.
+and the drift of a count, in per cent,
+
+    |export - database| / max(export, database, 1) * 100
+
+That of the completion rate is the difference of the two rates, in percentage points.
 """
 
 from collections import Counter
@@ -75,15 +79,21 @@ class Figure:
         return self.key not in _COUNTS
 
     @property
+    def storefront(self) -> float | None:
+        """What stands against the export: the covered value, or the live one where nothing is compared."""
+        return self.live if self.covered is None else self.covered
+
+    @property
     def delta(self) -> float | None:
-        return None if self.live is None or self.export is None else self.live - self.export
+        """Export minus storefront, over the events that the export held; None where it is not compared."""
+        return None if self.covered is None or self.export is None else self.export - self.covered
 
     @property
     def drift(self) -> float | None:
         """The drift in per cent, of the rate in percentage points; None where it is not compared."""
         if self.covered is None or self.export is None:
             return None
-        distance = abs(self.covered - self.export)
+        distance = abs(self.export - self.covered)
         return distance if self.is_rate else 100 * distance / max(self.covered, self.export, 1)
 
     @property
@@ -128,7 +138,9 @@ def compare(window: Sequence[Seen], published: Published) -> Comparison:
     live = funnel(seen.name for seen in window)
     if published.status is None:
         return Comparison([Figure(key, live[key]) for key in _LABELS], 0, False, "")
-    export = published.status["metrics"]
+    export = published.status["metrics"] or dict.fromkeys(_LABELS)
+    if unknown := _unknown(published.status, export):
+        return Comparison([Figure(key, live[key], export[key]) for key in _LABELS], 0, False, unknown)
     last = _last_exported(window, published)
     uncompared = _why_not(last, published.status)
     covered: dict[str, Any] = {}
@@ -146,6 +158,13 @@ def _last_exported(window: Sequence[Seen], published: Published) -> int | None:
         return (published.run.checkpoint_after or {}).get("position")
     synced_at = (published.status or {})["syncedAt"]
     return next((seen.position for seen in window if seen.received_at <= synced_at), None)
+
+
+def _unknown(status: dict[str, Any], metrics: dict[str, Any]) -> str:
+    """What a comparison needs and the status does not say, as a sentence; empty where it says all."""
+    needed = {name: status[name] for name in ("syncedAt", "events")} | {name: metrics[name] for name in _COUNTS}
+    names = ", ".join(name for name, value in needed.items() if value is None)
+    return f"The export's status has null for {names}." if names else ""
 
 
 def _why_not(last: int | None, status: dict[str, Any]) -> str:

@@ -76,7 +76,7 @@ class Card:
     def workflow_url(self) -> str:
         """Where the workflow of the job is shown: as the settings say, else the page of its newest run."""
         target = settings.EXPORT_TARGETS.get(self.feed.key)
-        configured = target.workflow_url if target else ""
+        configured = target.workflow_url if target else settings.WORKFLOW_URLS[self.feed.key]
         return configured or (self.run.get_absolute_url() if self.run else "")
 
 

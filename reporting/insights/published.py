@@ -28,22 +28,24 @@ _under_way: dict[str, "Future[dict[str, Any]]"] = {}
 
 
 class _WindowStatus(serializers.Serializer[Any]):
-    syncedAt = serializers.DateTimeField()
-    events = serializers.IntegerField(min_value=0)
-    downloadUrl = serializers.CharField(allow_blank=True)
-    workflowUrl = serializers.CharField(allow_blank=True)
+    """The status of a window; null stands for what its writer does not know."""
+
+    syncedAt = serializers.DateTimeField(allow_null=True)
+    events = serializers.IntegerField(min_value=0, allow_null=True)
+    downloadUrl = serializers.CharField(allow_blank=True, allow_null=True)
+    workflowUrl = serializers.CharField(allow_blank=True, allow_null=True)
 
     def __init__(self, feed: Feed, **options: Any) -> None:
         super().__init__(**options)
-        self.fields["metrics"] = metrics_of(feed).document()
+        self.fields["metrics"] = metrics_of(feed).document(allow_null=True)
 
 
 class _CheckpointStatus(serializers.Serializer[Any]):
-    cursor = serializers.DateTimeField()
-    rows = serializers.IntegerField(min_value=0)
-    updatedAt = serializers.DateTimeField(required=False)
-    downloadUrl = serializers.CharField(required=False, allow_blank=True)
-    workflowUrl = serializers.CharField(required=False, allow_blank=True)
+    cursor = serializers.DateTimeField(allow_null=True)
+    rows = serializers.IntegerField(min_value=0, allow_null=True)
+    updatedAt = serializers.DateTimeField(required=False, allow_null=True)
+    downloadUrl = serializers.CharField(required=False, allow_blank=True, allow_null=True)
+    workflowUrl = serializers.CharField(required=False, allow_blank=True, allow_null=True)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Published:
 
     Attributes:
         setting: the setting that can name a URL for it.
-        status: the status with its values in their types; None where there is none.
+        status: the status with its values in their types, None for what it does not say; None where there is none.
         run: the run of this installation that wrote it; None for one that was read by URL.
         problem: a sentence on why the status cannot be read; empty otherwise.
     """

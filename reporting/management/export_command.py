@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 from tqdm import tqdm
 
@@ -29,8 +29,10 @@ from reporting.feeds import Feed, cursors
 from reporting.feeds.fence import FenceTimeoutError
 from reporting.feeds.lock import FeedBusyError
 from reporting.lake.storage import LakeError
+from reporting.management.base import OneLineCommand
 from reporting.models import ExportRun
 from smplat.lib.addresses import is_lake_uri, is_url
+from smplat.lib.words import counted
 
 _FAILURES = (SinkError, LakeError, FenceTimeoutError, DatabaseError, OSError, stores.CheckpointError)
 
@@ -42,7 +44,7 @@ class UsageError(CommandError):
         super().__init__(message, returncode=2)
 
 
-class ExportCommand(BaseCommand):
+class ExportCommand(OneLineCommand):
     """Exports a feed's rows, oldest first. Data goes to the sink alone; progress and summary go to stderr."""
 
     feed: ClassVar[Feed]
@@ -53,7 +55,8 @@ class ExportCommand(BaseCommand):
         parser.add_argument("--limit", type=positive_integer, metavar="ROWS", help="rows per batch; the run goes on")
         parser.add_argument("--max-rows", type=positive_integer, metavar="ROWS", help="rows of the whole run")
         parser.add_argument("--sink", choices=("stdout", "file", "webhook", "s3"), default="stdout", help="where to")
-        parser.add_argument("--file-path", type=Path, help="for --sink file: rows are added behind what it holds")
+        parser.add_argument("--file-path", type=Path, help=f"for --sink file; default {self.feed.file_name}")
+        parser.add_argument("--append", action="store_true", help="for --sink file: keep what it holds, and add rows")
         parser.add_argument("--webhook-url", help=f"for --sink webhook; default {self.feed.webhook_setting}")
         parser.add_argument("--s3-uri", help="for --sink s3: s3://bucket/prefix or file:///folder; default LAKE_URI")
         parser.add_argument("--shape", choices=("wire", "warehouse"), default="wire", help="keys of the JSON")
@@ -91,7 +94,7 @@ class ExportCommand(BaseCommand):
             raise CommandError(f"Failed: {error}; {_kept(progress)}", returncode=1) from error
         finally:
             gc.unfreeze()
-        self._say(f"{progress.rows} rows, {progress.bytes} bytes; {_kept(progress)}")
+        self._say(f"{counted(progress.rows, 'row')}, {counted(progress.bytes, 'byte')}; {_kept(progress)}")
 
     def _export(self, scope: Scope, store: stores.CheckpointStore, progress: Progress, options: dict[str, Any]) -> None:
         sink = self.sink(options)
@@ -114,11 +117,12 @@ class ExportCommand(BaseCommand):
         except FeedBusyError as reason:
             skip(run, reason)
             self._say(run.error)
+            return
         except BaseException as error:
             run.close(ExportRun.State.FAILED, f"{str(error) or type(error).__name__}; {_kept(progress)}")
-            raise
-        finally:
             announce(run)
+            raise
+        announce(run)
 
     def source(self, scope: Scope, point: stores.Point | None, options: dict[str, Any]) -> Source:
         """The rows after the checkpoint, from the database."""
@@ -151,6 +155,8 @@ class ExportCommand(BaseCommand):
 
     def sink(self, options: dict[str, Any]) -> Sink:
         """The sink that the flags name."""
+        if options["append"] and options["sink"] != "file":
+            raise UsageError("--append goes with --sink file")
         return getattr(self, f"_{options['sink']}_sink")(options)  # type: ignore[no-any-return]
 
     def _stdout_sink(self, options: dict[str, Any]) -> Sink:
@@ -159,9 +165,8 @@ class ExportCommand(BaseCommand):
         return StdoutSink(sys.stdout.buffer)
 
     def _file_sink(self, options: dict[str, Any]) -> Sink:
-        if options["file_path"] is None:
-            raise UsageError("--sink file needs --file-path")
-        return FileSink(options["file_path"], gzip=options["gzip"])
+        path = options["file_path"] or Path(f"{self.feed.file_name}{'.gz' if options['gzip'] else ''}")
+        return FileSink(path, gzip=options["gzip"], appends=options["append"])
 
     def _webhook_sink(self, options: dict[str, Any]) -> Sink:
         if options["shape"] != "wire":
@@ -183,7 +188,9 @@ class ExportCommand(BaseCommand):
     def _dry_run(self, source: Source) -> None:
         size = source.size()
         keys = f"keys {size.first_key} to {size.last_key}" if size.rows else "no keys"
-        self._say(f"Would export {size.rows} rows, {size.bytes} bytes, {keys}. Nothing was exported.")
+        self._say(
+            f"Would export {counted(size.rows, 'row')}, {counted(size.bytes, 'byte')}, {keys}. Nothing was exported."
+        )
 
     def _say(self, text: str) -> None:
         self.stderr.write(text, style_func=str)
@@ -209,7 +216,7 @@ class Bar:
         self._bar.update(progress.rows - self._bar.n)
         if self._bar.disable and progress.rows - self._told >= self._ROWS_PER_LINE:
             self._told = progress.rows
-            self._say(f"{progress.rows} rows so far")
+            self._say(f"{counted(progress.rows, 'row')} so far")
 
 
 def positive_integer(text: str) -> int:

@@ -7,7 +7,7 @@ from reporting.models.audit import AuditEntry
 from reporting.models.automation import AutomationRun
 from reporting.models.beats import Beat
 from reporting.models.checkpoints import Checkpoint, CheckpointMove
-from reporting.models.conversions import ConversionFold, ConversionTotal
+from reporting.models.conversions import ConversionFold, ConversionSnapshot, ConversionTotal
 from reporting.models.destinations import WebhookDestination
 from reporting.models.followups import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus
 from reporting.models.journeys import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
@@ -23,6 +23,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointMove",
     "ConversionFold",
+    "ConversionSnapshot",
     "ConversionTotal",
     "ExpiredDay",
     "ExportRun",

@@ -54,7 +54,7 @@ class AuditEntry(models.Model):
     objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "audit log"
+        verbose_name_plural = "audit entries"
         indexes: ClassVar = [
             # The admin's searches for one operator and one subject.
             models.Index(fields=["username", "-id"], name="audit_by_user"),

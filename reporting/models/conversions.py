@@ -5,17 +5,27 @@ from typing import ClassVar
 from django.db import models
 
 
-class ConversionTotal(models.Model):
-    """What one experiment, or one of its variants, has reached up to the position of the fold."""
+class ConversionCounts(models.Model):
+    """What one experiment, or one of its variants, has reached up to a position."""
 
-    slug = models.TextField(max_length=200)
-    variant_key = models.TextField(null=True, max_length=200, help_text="Empty for the experiment as a whole.")
+    slug = models.TextField(max_length=255)
+    variant_key = models.TextField(null=True, max_length=255, help_text="Empty for the experiment as a whole.")
     order_count = models.BigIntegerField()
     journey_count = models.BigIntegerField()
     last_activity = models.DateTimeField()
     last_event_id = models.UUIDField(help_text="The newest assignment, which gives name and cohort.")
-    variant_name = models.TextField(null=True, max_length=500)
-    is_control = models.BooleanField()
+    variant_name = models.TextField(null=True, max_length=255)
+    is_control = models.BooleanField(null=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.slug} {self.variant_key or ''}".strip()
+
+
+class ConversionTotal(ConversionCounts):
+    """The counts up to the position of the fold."""
 
     class Meta:
         constraints: ClassVar = [
@@ -23,8 +33,19 @@ class ConversionTotal(models.Model):
             models.UniqueConstraint(fields=["slug", "variant_key"], name="one_total_per_variant", nulls_distinct=False)
         ]
 
-    def __str__(self) -> str:
-        return f"{self.slug} {self.variant_key or ''}".strip()
+
+class ConversionSnapshot(ConversionCounts):
+    """The totals as they were at a position, so that counting up to a later one reads few assignments."""
+
+    position = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Also the index that the newest snapshot up to a position, and pages of its slugs, are read by.
+            models.UniqueConstraint(
+                fields=["position", "slug", "variant_key"], name="one_snapshot_per_variant", nulls_distinct=False
+            )
+        ]
 
 
 class ConversionFold(models.Model):

@@ -28,7 +28,8 @@ class GuardrailFollowUp(FeedModel):
     platform_context_handle = models.TextField(null=True, max_length=200)
     platform_context_type = models.TextField(null=True, max_length=200)
     conversion_cursor = models.TextField(null=True, max_length=500)
-    conversion_href = models.TextField(null=True, max_length=2_000)
+    conversion_href = models.TextField(null=True, max_length=8_000)
+    attachments = models.JSONField(null=True, help_text="What the client sent with it, as it was sent.")
     created_at = models.DateTimeField()
     position = models.BigIntegerField(
         unique=True,
@@ -43,6 +44,8 @@ class GuardrailFollowUp(FeedModel):
             models.Index(fields=["created_at", "follow_up_id"], name="followups_by_time"),
             # The timeline of one provider, in both orders.
             models.Index(fields=["provider_id", "created_at", "follow_up_id"], name="followups_by_provider"),
+            # The queue of one platform.
+            models.Index(fields=["platform_context_id", "created_at", "follow_up_id"], name="followups_by_platform"),
         ]
 
     def __str__(self) -> str:
@@ -58,6 +61,13 @@ class ProviderGuardrailStatus(models.Model):
     last_action = models.TextField(null=True, max_length=16)
     updated_at = models.DateTimeField(null=True)
     last_follow_up_id = models.UUIDField(null=True)
+
+    class Meta:
+        verbose_name_plural = "provider guardrail statuses"
+        indexes: ClassVar = [
+            # How many providers are paused, on the first page.
+            models.Index(fields=["provider_id"], condition=models.Q(is_paused=True), name="paused_providers"),
+        ]
 
     def __str__(self) -> str:
         return self.provider_name or self.provider_id

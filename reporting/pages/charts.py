@@ -125,6 +125,15 @@ def sparkline(values: Sequence[float], limit: float, width: float = 480.0, heigh
     return Sparkline(" ".join(f"{x},{y}" for x, y, _ in dots), dots, round(_y(limit, max_value, height), 2))
 
 
+def trend(values: Sequence[int], width: float = 112.0, height: float = 24.0) -> str:
+    """The points of a small line through ``values``, as SVG's ``points`` attribute takes them."""
+    max_value, step = max(values, default=0) or 1, width / max(len(values), 1)
+    return " ".join(
+        f"{round((number + 0.5) * step, 2)},{round(height - 2 - (height - 4) * value / max_value, 2)}"
+        for number, value in enumerate(values)
+    )
+
+
 def _y(value: float, max_value: float, height: float) -> float:
     margin = 5.0
     return height - margin - (height - 2 * margin) * value / max_value

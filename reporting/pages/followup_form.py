@@ -1,6 +1,7 @@
 """The desk's form that records a guardrail follow-up."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
@@ -47,8 +48,8 @@ class FollowUpForm(forms.Form):
     platform_type = _text("Platform type", placeholder="IG", autocomplete="off")
     token = forms.UUIDField(widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, conversions: Row, **kwargs: Any) -> None:
-        """Make a form whose follow-up carries ``conversions``: the cursor and the link of the slice on show."""
+    def __init__(self, *args: Any, conversions: Callable[[], Row], **kwargs: Any) -> None:
+        """Make a form whose follow-up carries what ``conversions`` gives: the cursor and the link of a view."""
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
         self._conversions = conversions
@@ -57,7 +58,7 @@ class FollowUpForm(forms.Form):
     def clean(self) -> None:
         """Check the values as the recording does, and name the fields that it refuses."""
         given = {path: self.cleaned_data.get(field) or None for path, field in _FIELDS.items()}
-        body: Row = {path: value for path, value in given.items() if "." not in path} | self._conversions
+        body: Row = {path: value for path, value in given.items() if "." not in path} | self._conversions()
         context = {path.partition(".")[2]: value for path, value in given.items() if "." in path}
         body["platformContext"] = context if any(context.values()) else None
         try:

@@ -2,44 +2,51 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_POST
 
-from reporting.alerts import digests
-from reporting.feeds.cursors import Page
+from reporting.alerts import attachments, digests
+from reporting.feeds.cursors import Cursor, Page
 from reporting.feeds.shapes import Row
 from reporting.insights import automation
 from reporting.insights.automation import Alert
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus
-from reporting.pages.conversions import view_of
+from reporting.pages import followup_queue
+from reporting.pages.conversions import carried_by
 from reporting.pages.csv_files import ParameterError, cursor_of
 from reporting.pages.followup_form import FollowUpForm
-from reporting.pages.frame import FOLLOW_UP, user_of
+from reporting.pages.followup_queue import SHOWN_FOLLOW_UPS
+from reporting.pages.frame import FOLLOW_UP, operator_page, user_of
 from reporting.pages.links import page_link
+from reporting.pages.queue_filter import QueueFilter
 from reporting.recording import followups
-
-SHOWN_FOLLOW_UPS = 15
-SHOWN_ALERTS = 10
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
     """The queue, what needs attention, the chosen provider's timeline, and the form."""
     problems: list[str] = []
     provider_id = _provider_id(request, problems)
-    queue = _walk(request, "queueCursor", None, problems)
-    timeline = _walk(request, "timelineCursor", provider_id, problems) if provider_id else Page([], None)
-    alerts = {alert.provider_id: alert for alert in automation.latest_statuses(timezone.now())}
+    statuses = automation.latest_statuses(timezone.now())
+    alerts, pending = {status.provider_id: status for status in statuses}, automation.unanswered(statuses)
+    form = QueueFilter(request.GET, statuses)
+    queue = followup_queue.follow_ups(form, _cursor(request, "queueCursor", problems), problems)
+    timeline = _timeline(request, provider_id, problems)
     states = _states([provider_id, *(row["providerId"] for row in queue.rows)])
-    open_alerts = automation.unanswered(list(alerts.values()))
+    _attach([*queue.rows, *timeline.rows])
     return {
         "followups": {
             "problems": problems,
-            "attention": [(alert, _provider_link(request, alert.provider_id)) for alert in open_alerts[:SHOWN_ALERTS]],
-            "more_attention": len(open_alerts) - SHOWN_ALERTS,
+            "posture": followup_queue.posture(statuses, pending),
+            **followup_queue.filters(request, form),
+            **followup_queue.attention(request, form, pending),
             "queue": [_entry(request, row, states, alerts) for row in queue.rows],
             "older": _more(request, "queueCursor", queue),
             "newest": page_link(request, "followups", queueCursor=None) if "queueCursor" in request.GET else None,
@@ -63,7 +70,7 @@ def record(request: HttpRequest) -> FollowUpForm | Row:
     operator = user_of(request)
     if not operator.has_perm(FOLLOW_UP):
         raise PermissionDenied
-    form = FollowUpForm(request.POST, conversions=view_of(request).as_wire())
+    form = FollowUpForm(request.POST, conversions=partial(carried_by, request))
     recorded = form.record(operator) if form.is_valid() else None
     if recorded is None:
         # Sent again after a correction, it is another follow-up.
@@ -74,6 +81,17 @@ def record(request: HttpRequest) -> FollowUpForm | Row:
     return entry
 
 
+@operator_page(FOLLOW_UP)
+@require_POST
+def one_click(request: HttpRequest) -> HttpResponse:
+    """Record what a button of the queue says, as the form does, and come back to the page with its filters."""
+    sent = record(request)
+    if isinstance(sent, FollowUpForm):
+        problems = " ".join(problem for texts in sent.errors.values() for problem in map(str, texts))
+        messages.error(request, f"Nothing was recorded. {problems}")
+    return redirect(f"{reverse('pages:reports')}?{request.GET.urlencode()}#followups")
+
+
 def _provider_id(request: HttpRequest, problems: list[str]) -> str | None:
     given = request.GET.get("providerId") or None
     if given is not None and not followups.PROVIDER.accepts(given):
@@ -82,17 +100,30 @@ def _provider_id(request: HttpRequest, problems: list[str]) -> str | None:
     return given
 
 
-def _walk(request: HttpRequest, parameter: str, provider_id: str | None, problems: list[str]) -> Page:
-    cursor, given = None, request.GET.get(parameter)
+def _timeline(request: HttpRequest, provider_id: str | None, problems: list[str]) -> Page:
+    cursor = _cursor(request, "timelineCursor", problems)
+    return followups.PROVIDER.walk(provider_id).page(SHOWN_FOLLOW_UPS, cursor) if provider_id else Page([], None)
+
+
+def _cursor(request: HttpRequest, parameter: str, problems: list[str]) -> Cursor | None:
+    given = request.GET.get(parameter)
     try:
-        cursor = cursor_of(given, parameter) if given else None
+        return cursor_of(given, parameter) if given else None
     except ParameterError as error:
         problems.append(str(error))
-    return followups.PROVIDER.walk(provider_id).page(SHOWN_FOLLOW_UPS, cursor)
+        return None
 
 
 def _more(request: HttpRequest, parameter: str, page: Page) -> str | None:
     return page_link(request, "followups", **{parameter: page.next_cursor}) if page.next_cursor else None
+
+
+def _attach(rows: list[Row]) -> None:
+    """Put what was sent with each of the follow-ups beside it."""
+    sent = GuardrailFollowUp.objects.filter(pk__in={row["followUpId"] for row in rows}, attachments__isnull=False)
+    by_id = {str(key): value for key, value in sent.values_list("pk", "attachments")}
+    for row in rows:
+        row["attachments"] = attachments.shown(by_id.get(row["followUpId"]))
 
 
 def _states(provider_ids: Iterable[str | None]) -> dict[str, ProviderGuardrailStatus]:
@@ -109,6 +140,7 @@ def _entry(
         "at": datetime.fromisoformat(row["createdAt"]),
         "severity": alert.severity if alert and alert.status in automation.SEVERITIES else None,
         "is_paused": state is not None and state.is_paused,
+        "token": FollowUpForm.fresh_token(),
         "provider_link": _provider_link(request, row["providerId"]),
         "conversions_link": _web_address(row["conversionHref"]),
     }
@@ -130,7 +162,9 @@ def _snippet(provider_id: str | None, states: dict[str, ProviderGuardrailStatus]
         if state and state.last_follow_up_id
         else None
     )
-    return digests.followup_text(newest, state.is_paused) if state and newest else ""
+    if not (state and newest):
+        return ""
+    return digests.followup_text(newest, state.is_paused, digests.recent_actions(newest.provider_id))
 
 
 def _empty_form(
@@ -142,4 +176,4 @@ def _empty_form(
         "provider_name": state.provider_name if state else None,
         "token": FollowUpForm.fresh_token(),
     }
-    return FollowUpForm(initial=initial, conversions=view_of(request).as_wire())
+    return FollowUpForm(initial=initial, conversions=partial(carried_by, request))

@@ -14,6 +14,8 @@ from reporting.feeds import FEEDS, Feed
 
 VIEW, EXPORT, START = "reporting.view_exportrun", "reporting.export_data", "reporting.start_exportrun"
 FOLLOW_UP, REWIND = "reporting.add_guardrailfollowup", "reporting.rewind_checkpoint"
+#: Each of them opens the pages of the checkpoints.
+CHECKPOINTS = ("reporting.view_checkpoint", "reporting.change_checkpoint", REWIND)
 
 View = Callable[..., HttpResponseBase]
 
@@ -86,5 +88,6 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], status: i
         "may_start": user.has_perm(START),
         "may_follow_up": user.has_perm(FOLLOW_UP),
         "may_rewind": user.has_perm(REWIND),
+        "may_view_checkpoint": any(map(user.has_perm, CHECKPOINTS)),
     }
     return render(request, template, {**admin.site.each_context(request), **permissions, **context}, status=status)

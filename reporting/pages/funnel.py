@@ -12,7 +12,6 @@ from django.utils import timezone
 from reporting.feeds import FEEDS
 from reporting.insights import drift, published
 from reporting.insights.drift import Comparison, Seen
-from reporting.insights.published import Published
 from reporting.pages import charts
 from telemetry.models import QuickOrderEvent
 from telemetry.summaries import funnel
@@ -38,7 +37,7 @@ class Reason:
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
-    """Storefront against export, the drift of the last runs, abort reasons, and the days' flow."""
+    """Storefront live and against export, the drift of the last runs, abort reasons, and the days' flow."""
     window = drift.live_window()
     statuses = published.statuses()
     status = statuses["quick_order"]
@@ -51,13 +50,14 @@ def section(request: HttpRequest) -> dict[str, Any]:
             "last_at": window[0].received_at if window else None,
             "status": status,
             "comparison": comparison,
-            "chart": _chart(comparison, status),
+            "chart": _chart(comparison),
             "runs": runs,
             "sparkline": charts.sparkline([run.percent for run in runs], drift.MAX_DRIFT),
             "max_drift": drift.MAX_DRIFT,
             "reasons": _reasons(window),
             **_flow(),
         },
+        **_live(window),
         # The workflow section shows the others, so that all of them are read at once.
         "statuses": statuses,
     }
@@ -65,18 +65,21 @@ def section(request: HttpRequest) -> dict[str, Any]:
 
 def live() -> dict[str, Any]:
     """The funnel over the live window alone, for ``_funnel_live.html``; by one query."""
-    window = drift.live_window()
+    return _live(drift.live_window())
+
+
+def _live(window: Sequence[Seen]) -> dict[str, Any]:
     last_at = window[0].received_at if window else None
     return {"funnel_live": {"metrics": funnel(seen.name for seen in window), "events": len(window), "last_at": last_at}}
 
 
-def _chart(comparison: Comparison, status: Published) -> charts.BarChart:
+def _chart(comparison: Comparison) -> charts.BarChart:
     counts = [figure for figure in comparison.figures if not figure.is_rate]
     return charts.grouped_bars(
         {
             figure.label: {
-                "storefront": figure.live or 0,
-                **({"export": figure.export or 0} if status.status is not None else {}),
+                "storefront": figure.storefront or 0,
+                **({} if figure.export is None else {"export": figure.export}),
             }
             for figure in counts
         }

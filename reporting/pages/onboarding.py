@@ -14,7 +14,7 @@ from reporting.feeds.shapes import Row
 from reporting.insights import conversions
 from reporting.insights.assignments import COUNTED_ROWS, Assignments
 from reporting.models import OnboardingJourney, PricingExperimentSegment
-from reporting.pages import funnel
+from reporting.pages import funnel, journeys, parameters
 from reporting.pages.csv_files import ParameterError, batch_size, controls, cursor_of
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import page_link
@@ -36,11 +36,14 @@ _COLUMNS = tuple(column.name for column in segments.FEED.columns)
 @require_GET
 def onboarding(request: HttpRequest) -> HttpResponse:
     """Assignments by filters, and their counts by variant."""
+    if moved := parameters.moved(request):
+        return moved
     form = SegmentFilter(request.GET)
     context: dict[str, Any] = {"title": "Onboarding", "form": form, "problems": [], "feed": segments.FEED}
+    context["ignored"] = parameters.ignored(request, form.fields, ("batch", "before"))
     if form.is_valid():
         context |= _assignments(request, form, context["problems"])
-    context |= funnel.live()
+    context |= journeys.section(TIMEOUT) | funnel.section(request)
     bad = bool(form.errors or context["problems"])
     return page(request, "reporting/onboarding.html", context, status=400 if bad else 200)
 

@@ -78,7 +78,7 @@ def _feeds(figures: dict[str, Any]) -> list[dict[str, Any]]:
 def _feed(key: str, found: dict[str, Any], line: dict[str, int]) -> dict[str, Any]:
     kinds = [(label, found[kind]["count"], found[kind]["ids"]) for kind, label in _KINDS.items()]
     equations = [
-        Equation(_text(line, _INTAKE), line["intake_remainder"]),
+        _intake(line),
         Equation(_text(line, _ROWS), line["rows_remainder"]),
         Equation(_text(found, _LOAD), found["remainder"]),
     ]
@@ -96,7 +96,14 @@ def _feed(key: str, found: dict[str, Any], line: dict[str, int]) -> dict[str, An
 def _no_feed(figures: dict[str, Any]) -> Equation | None:
     """The line of events that belong to no feed, of which the first equation alone can be asked."""
     line = figures["ledger"].get("")
-    return Equation(_text(line, _INTAKE), line["intake_remainder"]) if line else None
+    return _intake(line) if line else None
+
+
+def _intake(line: dict[str, int]) -> Equation:
+    """What came in; checks of earlier versions did not count minted ids."""
+    minted = line.get("minted", 0)
+    text = _text(line, _INTAKE) + (f"; {minted:,} accepted without an id" if minted else "")
+    return Equation(text, line["intake_remainder"])
 
 
 def _text(figures: dict[str, int], names: tuple[str, ...]) -> str:

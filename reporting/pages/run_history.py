@@ -15,6 +15,7 @@ from reporting.feeds import FEEDS
 from reporting.models import ExportRun
 from reporting.pages.frame import VIEW, operator_page, page
 from reporting.pages.links import page_link
+from reporting.pages.parameters import ignored
 from smplat.lib.times import LATEST, midnight
 
 LISTED_RUNS = 50
@@ -71,6 +72,7 @@ def runs(request: HttpRequest) -> HttpResponse:
     """The runs of all feeds, newest first."""
     form = RunFilter(request.GET)
     context: dict[str, Any] = {"title": "Export runs", "form": form, "runs": []}
+    context["ignored"] = ignored(request, [field.name for field in form.visible_fields()], ("before",))
     if form.is_valid():
         found = list(form.runs()[: LISTED_RUNS + 1])
         context["runs"] = found[:LISTED_RUNS]

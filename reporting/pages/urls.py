@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from reporting.pages import cards, csv_files, onboarding, parity, reports, rows, run_history, runs
+from reporting.pages import cards, csv_files, followups, onboarding, parity, reports, rows, run_history, runs
 
 app_name = "pages"
 
 urlpatterns = [
     path("reports", reports.reports, name="reports"),
     path("reports/cards", cards.cards_fragment, name="cards"),
+    path("reports/followups", followups.one_click, name="one-click-followup"),
     path("onboarding", onboarding.onboarding, name="onboarding"),
     path("onboarding/funnel", onboarding.funnel_fragment, name="onboarding-funnel"),
     path("onboarding/csv", csv_files.onboarding_csv, name="onboarding-csv"),

@@ -24,8 +24,13 @@ def section(request: HttpRequest) -> dict[str, Any]:
             "attachments": metrics["attachmentTotals"],
             "actions": [(row, datetime.fromisoformat(row["lastOccurredAt"])) for row in metrics["actionCounts"]],
             "providers": [
-                (row, urlencode({"providerId": row["providerId"]}), datetime.fromisoformat(row["lastActionAt"]))
+                (row, _query(row["providerId"]), datetime.fromisoformat(row["lastActionAt"]))
                 for row in metrics["providerActivity"]
             ],
         }
     }
+
+
+def _query(provider_id: str | None) -> str:
+    """The query that chooses a provider; empty for one without an id."""
+    return urlencode({"providerId": provider_id}) if provider_id else ""

@@ -7,9 +7,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from reporting.accounting import ledger
 from reporting.alerts import digests
+from reporting.alerts.links import conversions_url
 from reporting.feeds import FEEDS
 from reporting.feeds.filters import ColumnFilter
 from reporting.feeds.shapes import Row, wire
@@ -25,6 +27,7 @@ PROVIDER = ColumnFilter(FEED, "provider_id")
 _FROM_THE_SERVER = frozenset({FEED.key_column, FEED.time_column})
 #: The columns that a request fills.
 GIVEN_COLUMNS = tuple(column for column in FEED.columns if column.name not in _FROM_THE_SERVER)
+PLATFORM_COLUMNS = tuple(column.name for column in GIVEN_COLUMNS if column.wire[0].startswith("platformContext."))
 _PAUSES = {GuardrailFollowUp.Action.PAUSE.value: True, GuardrailFollowUp.Action.RESUME.value: False}
 
 # The upsert locks the provider's row, made on first sight, before it computes what it sets. So racing follow-ups of a
@@ -46,8 +49,8 @@ _RECORD = (
             last_follow_up_id = excluded.last_follow_up_id
         RETURNING *
     ), follow_up AS (
-        INSERT INTO {follow_ups} (follow_up_id, created_at, {columns})
-        SELECT %(follow_up_id)s::uuid, provider.updated_at, {values} FROM provider
+        INSERT INTO {follow_ups} (follow_up_id, created_at, attachments, {columns})
+        SELECT %(follow_up_id)s::uuid, provider.updated_at, %(attachments)s::jsonb, {values} FROM provider
         RETURNING 1
     ), tally AS (
         INSERT INTO {tallies} (line, received, accepted, duplicates, ignored, rejected)
@@ -72,7 +75,8 @@ def record(values: Row, key: str | None = None, operator: User | None = None) ->
     """Record a follow-up, bring the provider's state up to date, and queue its digest for Slack.
 
     Args:
-        values: the row's values by the names of :data:`GIVEN_COLUMNS`.
+        values: the row's values by the names of :data:`GIVEN_COLUMNS`, and ``attachments`` where there are any. What
+            the desk knows by itself may be None: the provider's name and platform, and the link of a cursor.
         key: the caller's idempotency key; a repetition records nothing and gets the first answer.
         operator: who did it, for the audit log; None for a machine.
 
@@ -93,7 +97,10 @@ def record(values: Row, key: str | None = None, operator: User | None = None) ->
 
 
 def _record(follow_up_id: uuid.UUID, values: Row, operator: User | None) -> Row:
-    parameters = {**values, "follow_up_id": follow_up_id, "pauses": _PAUSES.get(values["action"])}
+    values = _completed(values)
+    attachments = Jsonb(values["attachments"]) if values.get("attachments") else None
+    pauses = _PAUSES.get(values["action"])
+    parameters = {**values, "attachments": attachments, "follow_up_id": follow_up_id, "pauses": pauses}
     provider_name, is_paused, created_at = prepared.execute(_RECORD, parameters)
     # In the same transaction: a committed follow-up always has its digest, with the state that it brought about.
     digests.queue_followup(follow_up_id)
@@ -110,6 +117,31 @@ def _record(follow_up_id: uuid.UUID, values: Row, operator: User | None) -> Row:
     )
     entry = wire(FEED, {**values, "follow_up_id": follow_up_id, "created_at": created_at})
     return {"entry": entry, "status": status_wire(status)}
+
+
+def _completed(values: Row) -> Row:
+    """The values with what the desk knows by itself."""
+    known = {} if values["provider_name"] else _known(values)
+    cursor, href = values["conversion_cursor"], values["conversion_href"]
+    return {**values, **known, "conversion_href": conversions_url(cursor) if cursor and not href else href}
+
+
+def _known(values: Row) -> Row:
+    """The name of a provider that is given by its id alone, and the platform of its last follow-up."""
+    status = ProviderGuardrailStatus.objects.filter(pk=values["provider_id"]).first()
+    if status is None:
+        return {}
+    known: Row = {"provider_name": status.provider_name}
+    if all(values[name] is None for name in PLATFORM_COLUMNS):
+        known |= _last_platform(status)
+    return known
+
+
+def _last_platform(status: ProviderGuardrailStatus) -> Row:
+    if status.last_follow_up_id is None:
+        return {}
+    last = GuardrailFollowUp.objects.filter(pk=status.last_follow_up_id).values(*PLATFORM_COLUMNS).first()
+    return dict(last or {})
 
 
 def status_wire(status: ProviderGuardrailStatus) -> Row:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
+import orjson
+from django.conf import settings
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
@@ -16,9 +18,12 @@ from reporting.feeds import Column, ColumnType, Feed
 from reporting.feeds.shapes import model_of
 from reporting.recording import followups, segments
 
-MAX_EXPERIMENTS = 100
+MAX_EXPERIMENTS = 1_000
+MAX_ATTACHMENTS, _MAX_ATTACHMENTS_BYTES = 20, 65_536
 # RFC 3986 allows none of the excluded characters in a URL; they could break out of a link in HTML or in Slack.
 HTTP_URL = r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f\x7f/?#<>\"\\^`{|}][^\s\x00-\x1f\x7f<>\"\\^`{|}]*\Z"
+# A reference without scheme and host, of the same characters.
+RELATIVE_URL = r"^(?!//)[^\s\x00-\x1f\x7f:/?#<>\"\\^`{|}]*([/?#][^\s\x00-\x1f\x7f<>\"\\^`{|}]*)?\Z"
 _CAPITAL = re.compile(r"(?=[A-Z])")
 
 
@@ -44,7 +49,10 @@ class StringField(serializers.CharField):
 
 
 class HttpUrlField(serializers.RegexField):
-    """An http(s) URL; a script or another scheme never gets into a page or a message. An empty text is none."""
+    """An http(s) URL; a script or another scheme never gets into a page or a message. An empty text is none.
+
+    A relative one is taken for one of the desk.
+    """
 
     def __init__(self, **options: Any) -> None:
         allowed = f"Must be an http:// or https:// URL of at most {options['max_length']} characters."
@@ -52,10 +60,33 @@ class HttpUrlField(serializers.RegexField):
         super().__init__(HTTP_URL, trim_whitespace=False, error_messages=messages, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the URL; refuse what is no text."""
+        """Return the URL with its host; refuse what is no text."""
         if not isinstance(data, str):
             self.fail("invalid")
-        return data
+        return f"{settings.PUBLIC_BASE_URL}/{data.removeprefix('/')}" if re.match(RELATIVE_URL, data) else data
+
+
+class AttachmentsField(serializers.ListField):
+    """What a client sends with a follow-up, kept as it is."""
+
+    child = serializers.JSONField(allow_null=True)
+
+    def __init__(self) -> None:
+        self._limit = f"Must be a list of up to {MAX_ATTACHMENTS} attachments, {_MAX_ATTACHMENTS_BYTES:,} bytes in all."
+        super().__init__(
+            max_length=MAX_ATTACHMENTS,
+            allow_null=True,
+            default=None,
+            help_text="Shown beside the follow-up and in Slack, and not exported.",
+            error_messages=_all_say(self._limit, "not_a_list", "max_length"),
+        )
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Return the list; refuse a large one."""
+        values: list[Any] = super().to_internal_value(data)
+        if len(orjson.dumps(values)) > _MAX_ATTACHMENTS_BYTES:
+            self.fail("max_length")
+        return values
 
 
 class StrictBooleanField(serializers.BooleanField):
@@ -105,6 +136,8 @@ def _field(feed: Feed, column: Column) -> Any:
     # REST framework refuses a source that says no more than the field's name.
     options: dict[str, Any] = {} if column.wire[0] == column.name else {"source": column.name}
     options["help_text"] = column.help
+    if column.nullable:
+        options |= {"allow_null": True, "default": None}
     if column.type is ColumnType.BOOLEAN:
         return StrictBooleanField(**options)
     if definition.choices:
@@ -112,7 +145,7 @@ def _field(feed: Feed, column: Column) -> Any:
         messages = _all_say(allowed, "invalid_choice", "null")
         return serializers.ChoiceField(choices=definition.choices, error_messages=messages, **options)
     if column.nullable:
-        options |= {"allow_null": True, "allow_blank": True, "default": None}
+        options["allow_blank"] = True
     field = HttpUrlField if column.name == "conversion_href" else StringField
     return field(max_length=definition.max_length, **options)
 
@@ -140,7 +173,7 @@ class Recording(WireObject):
 class PlatformContext(WireObject):
     """The platform that a follow-up is about."""
 
-    columns: ClassVar = [column for column in followups.GIVEN_COLUMNS if column.wire[0].startswith("platformContext.")]
+    columns: ClassVar = [column for column in followups.GIVEN_COLUMNS if column.name in followups.PLATFORM_COLUMNS]
 
     def get_fields(self) -> dict[str, Any]:
         """The columns of a follow-up that stand in its nested object."""
@@ -153,14 +186,19 @@ class FollowUp(WireObject):
     def get_fields(self) -> dict[str, Any]:
         """The columns of a follow-up that the client fills, some of them in a nested object."""
         flat = [column for column in followups.GIVEN_COLUMNS if column not in PlatformContext.columns]
-        return {**fields_of(followups.FEED, flat), "platformContext": PlatformContext(allow_null=True, default=None)}
+        return {
+            **fields_of(followups.FEED, flat),
+            "platformContext": PlatformContext(allow_null=True, default=None),
+            "attachments": AttachmentsField(),
+        }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return a value for every column; an empty link or slice is none, as forms send it."""
         values = super().to_internal_value(data)
         context = values.pop("platformContext") or {column.name: None for column in PlatformContext.columns}
         blanks = {name: values[name] or None for name in ("conversion_cursor", "conversion_href")}
-        return {**values, **context, **blanks}
+        attachments = values.pop("attachments")
+        return {**values, **({"attachments": attachments} if attachments else {}), **context, **blanks}
 
 
 # Validation keeps nothing in a serializer, so one of each kind serves all requests and threads.

@@ -22,14 +22,14 @@ _MAX_CELL_LENGTH = 120
 @register.simple_tag
 def cell(row: dict[str, Any], column: Column) -> str:
     """One value of a row as text, cut where it is long; the template escapes it."""
-    text = _text(row[column.name])
+    text = _text(row, column)
     return text if len(text) <= _MAX_CELL_LENGTH else f"{text[:_MAX_CELL_LENGTH]}…"
 
 
 @register.simple_tag
 def whole(row: dict[str, Any], column: Column) -> str:
     """One value of a row as text, all of it; the template escapes it."""
-    return _text(row[column.name])
+    return _text(row, column)
 
 
 @register.simple_tag
@@ -52,6 +52,14 @@ def pretty_json(value: Any) -> str:
 
 
 @register.filter
+def attachments(status: dict[str, Any], name: str) -> str:
+    """How many attachments a published status counts under ``name``."""
+    totals = (status["metrics"] or {}).get("attachmentTotals") or {}
+    count = totals.get(name)
+    return "unknown" if count is None else str(count)
+
+
+@register.filter
 def ago(moment: datetime) -> str:
     """How long ago a moment was, in words; what lies less than a minute away is just now."""
     distance = timezone.now() - moment
@@ -69,9 +77,10 @@ def steps(lines: list[RunLogLine], run: ExportRun) -> Iterator[dict[str, Any]]:
         before = line.at
 
 
-def _text(value: Any) -> str:
+def _text(row: dict[str, Any], column: Column) -> str:
+    value = row[column.name]
     if value is None:
-        return "–"
+        return column.null_text
     if isinstance(value, datetime):
         return iso(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)

@@ -18,7 +18,7 @@ from django.db.models.expressions import RawSQL
 from reporting.feeds import Feed
 from reporting.feeds.checksums import content_sql, id_number, json_columns, json_text_sql
 from reporting.feeds.shapes import model_of
-from reporting.warehouse.schema import REFUSED, type_of
+from reporting.warehouse.schema import REFUSED
 from reporting.warehouse.sums import Days, Reach, Sums, expired, within
 from reporting.warehouse.targets import Target
 
@@ -182,9 +182,9 @@ class Comparison:
         unknown.close()
 
     def _in_warehouse(self, keys: list[str]) -> set[str]:
-        column = next(column for column in self._feed.columns if column.name == self._feed.key_column)
-        placeholders = ", ".join([f"CAST(? AS {type_of(self._target.dialect, column)})"] * len(keys))
-        query = f"SELECT {_key_text(self._feed)} FROM {self._feed.table} WHERE {column.name} IN ({placeholders})"  # noqa: S608
+        # As text, since the column may be UUID or TEXT.
+        key, placeholders = _key_text(self._feed), ", ".join("?" * len(keys))
+        query = f"SELECT {key} FROM {self._feed.table} WHERE {key} IN ({placeholders})"  # noqa: S608 - names of ours
         return {key for (key,) in self._target.execute(query, keys)}
 
     def _in_database(self, keys: list[str]) -> dict[str, date]:

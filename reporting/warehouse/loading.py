@@ -17,12 +17,13 @@ from django.utils import timezone
 from reporting.feeds import FEEDS, Feed
 from reporting.lake import storage
 from reporting.lake.manifests import Receipt
-from reporting.warehouse import objects, statements
+from reporting.warehouse import objects, statements, tables
 from reporting.warehouse.objects import MismatchError
-from reporting.warehouse.schema import HISTORY, REFUSED, ddl
+from reporting.warehouse.schema import HISTORY, REFUSED
 from reporting.warehouse.staging import Staged, stage
 from reporting.warehouse.targets import Target, TargetError, connect, execute_all
 from smplat.lib.times import iso
+from smplat.lib.words import counted
 
 logger = logging.getLogger(__name__)
 LOADED, QUARANTINED = "loaded", "quarantined"
@@ -73,7 +74,7 @@ def load(url: str, feeds: Iterable[Feed], say: Callable[[str], None]) -> list[Su
     """
     feeds = list(feeds)
     with connect(url) as target:
-        execute_all(target, ddl(target.dialect, feeds))
+        tables.make(target, feeds)
         return [_load_feed(target, feed, say) for feed in feeds]
 
 
@@ -132,7 +133,7 @@ def _load_feed(target: Target, feed: Feed, say: Callable[[str], None]) -> Summar
             summary.rows += staged.rows
             summary.bytes += receipt.bytes
             summary.refused += staged.refused
-            say(f"{feed.key}: {staged.rows} rows of {uri}; {staged.refused} refused")
+            say(f"{feed.key}: {counted(staged.rows, 'row')} of {uri}; {staged.refused} refused")
     return summary
 
 

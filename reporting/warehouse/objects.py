@@ -26,11 +26,14 @@ class MismatchError(ValueError):
     """An object is not what its manifest says; the message says in what."""
 
 
-def folders(feed: Feed) -> dict[str, str]:
-    """The folders of the lake in which a feed's objects lie, each with the shape of their rows."""
+def folders(feed: Feed) -> tuple[str, str]:
+    """The folders of the lake in which a feed's objects lie.
+
+    Returns:
+        That of its job, and that of what the ingestion shim wrote, which holds the repairs of every feed too.
+    """
     root_uri = settings.LAKE_URI if feed.window is None else settings.EXPORT_TARGETS[feed.key].root_uri
-    # The stage holds what the ingestion shim wrote, and the repairs of every feed.
-    return {f"{root_uri}/{feed.folder}": "wire", f"{settings.INGEST_STAGE_URI}/{feed.key}": "warehouse"}
+    return f"{root_uri}/{feed.folder}", f"{settings.INGEST_STAGE_URI}/{feed.key}"
 
 
 def listed(feed: Feed) -> Iterator[str]:

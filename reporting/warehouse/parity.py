@@ -22,11 +22,12 @@ from reporting.accounting.ledger import Entry
 from reporting.feeds import FEEDS, Feed
 from reporting.feeds.checksums import json_columns
 from reporting.models import ParityCheck, RepairRequest
+from reporting.warehouse import tables
 from reporting.warehouse.comparison import MAX_IDS, Comparison, Difference, Keys
 from reporting.warehouse.repair import repair
-from reporting.warehouse.schema import HISTORY, REFUSED, ddl
+from reporting.warehouse.schema import HISTORY, REFUSED
 from reporting.warehouse.sums import Days, DeskDay, Reach, Sums, desk_days, expired, reach, warehouse_days
-from reporting.warehouse.targets import Target, TargetError, connect, execute_all
+from reporting.warehouse.targets import Target, TargetError, connect
 
 logger = logging.getLogger(__name__)
 #: How many UTC days a check compares where nobody says which, today among them.
@@ -44,7 +45,9 @@ def recent() -> Days:
 def redacted(url: str) -> str:
     """A warehouse's URL without anything secret."""
     parts = urlsplit(url)
-    return unquote(parts.path) if parts.scheme == "duckdb" else f"snowflake://{parts.hostname}{parts.path}"
+    if parts.scheme == "duckdb":
+        return f"/{unquote(parts.path).lstrip('/')}"
+    return f"snowflake://{parts.hostname}{parts.path}"
 
 
 @dataclass
@@ -149,7 +152,7 @@ def check(
     lines = ledger.read()
     known = _known_days(url)
     with connect(url) as target:
-        execute_all(target, ddl(target.dialect, feeds))
+        tables.make(target, feeds)
         found = {
             feed.key: _Check(target, feed, days, known.get(feed.key, {}), say, is_repair).figures() for feed in feeds
         }

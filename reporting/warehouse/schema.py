@@ -5,6 +5,7 @@ object that was looked at, and ``analytics.refused_rows`` one for each row that 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from reporting.feeds import FEEDS, Column, ColumnType, Feed
 
@@ -48,12 +49,22 @@ def ddl(dialect: str, feeds: Iterable[Feed] = FEEDS.values()) -> list[str]:
         The schema, a table for each feed, the load history and the refused rows.
     """
     time = _TYPES[dialect][ColumnType.TIMESTAMP]
+    # Not every account of Snowflake's has the type UUID.
+    shown = feeds if dialect == "duckdb" else map(with_text_uuids, feeds)
     return [
         "CREATE SCHEMA IF NOT EXISTS analytics",
-        *(table_ddl(dialect, feed) for feed in feeds),
+        *(table_ddl(dialect, feed) for feed in shown),
         _table(HISTORY, (*_HISTORY_COLUMNS, ("loaded_at", f"{time} NOT NULL"))),
         _table(REFUSED, (*_REFUSED_COLUMNS, ("seen_at", f"{time} NOT NULL"))),
     ]
+
+
+def with_text_uuids(feed: Feed) -> Feed:
+    """The feed with TEXT in place of UUID, which every warehouse has."""
+    columns = (
+        replace(column, type=ColumnType.TEXT) if column.type is ColumnType.UUID else column for column in feed.columns
+    )
+    return replace(feed, columns=tuple(columns))
 
 
 def table_ddl(dialect: str, feed: Feed) -> str:

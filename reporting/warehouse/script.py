@@ -7,105 +7,119 @@ from urllib.parse import unquote
 from reporting.feeds import Feed
 from reporting.warehouse import objects, schema, statements
 from reporting.warehouse.objects import MismatchError
-from reporting.warehouse.statements import StagedObject
+from reporting.warehouse.statements import Stage, StagedObject
 
 #: How many names Snowflake takes in one FILES list.
 MAX_FILES = 1_000
-# Stands for an object where the stage holds none yet.
-_EXAMPLES = {
-    True: "YYYY/MM/DD/<timestamp>-<run>.ndjson",
-    False: "dt=YYYY-MM-DD/<message>.ndjson",
-}
+# Stand for an object where a stage holds none yet.
+_BY_JOB, _BY_SHIM = "YYYY/MM/DD/<timestamp>-<run>.ndjson", "dt=YYYY-MM-DD/<message>.ndjson"
 _ACCOUNT_TITLE = "Account of the load: what was loaded, and what was refused"
 _LOOKER_TITLE = "Guardrail follow-ups by provider, the last 14 days (the reference's query)"
 
 
-def sections(dialect: str, feeds: Iterable[Feed]) -> Iterator[tuple[str, list[str]]]:
+def sections(dialect: str, feeds: Iterable[Feed], *, is_uuid_native: bool = False) -> Iterator[tuple[str, list[str]]]:
     """Titles and statements, in the order in which they are run.
 
     Args:
         dialect: ``duckdb`` or ``snowflake``.
         feeds: whose load is wanted.
+        is_uuid_native: whether columns of UUIDs have the type UUID, rather than TEXT.
 
     Raises:
         reporting.lake.storage.LakeError: the lake cannot be listed or read.
     """
     first, *_, history, refused = schema.ddl(dialect, [])
     yield _ACCOUNT_TITLE, [first, history, refused]
-    for feed in feeds:
-        found = staged_objects(feed)
-        steps = _snowflake(feed, found) if dialect == "snowflake" else _duckdb(feed, found)
-        for title, step in steps:
-            yield f"{feed.label}: {title}", step
+    for feed in feeds if is_uuid_native else map(schema.with_text_uuids, feeds):
+        yield f"{feed.label}: table", [schema.table_ddl(dialect, feed)]
+        for stage, found in staged(feed):
+            steps = _snowflake(feed, stage, found) if dialect == "snowflake" else _duckdb(feed, stage, found)
+            for title, step in steps:
+                yield f"{feed.label}: {title}", step
     yield _LOOKER_TITLE, [statements.in_dialect(statements.looker_query(), dialect).rstrip().rstrip(";")]
 
 
-def text(dialect: str, feeds: Iterable[Feed]) -> Iterator[str]:
-    """The sections as a script: a comment with the title, then the statements. Raises what :func:`sections` does."""
-    for title, to_run in sections(dialect, feeds):
+def text(dialect: str, feeds: Iterable[Feed], *, is_uuid_native: bool) -> Iterator[str]:
+    """The sections as a script: a comment with the title, then the statements. See :func:`sections`."""
+    for title, to_run in sections(dialect, feeds, is_uuid_native=is_uuid_native):
         yield f"-- {title}\n\n" + "".join(f"{statement};\n\n" for statement in to_run)
 
 
-def stage_uri(feed: Feed) -> str:
-    """The folder of the lake on which a feed's stage lies: of a feed that webhooks carry, the ingestion shim's."""
-    shape = "wire" if statements.has_wire_stage(feed) else "warehouse"
-    return next(uri for uri, of_shape in objects.folders(feed).items() if of_shape == shape)
+def stages(feed: Feed) -> list[Stage]:
+    """The folders of the lake that a feed is loaded from.
+
+    Its job's comes first. A feed that webhooks carry also has the ingestion shim's, which bears the reference's name.
+    """
+    by_job, by_shim = objects.folders(feed)
+    if feed.window is not None:
+        return [Stage(f"{feed.table}_stage", by_job, feed.lake_shape, _BY_JOB)]
+    return [
+        Stage(f"{feed.table}_lake_stage", by_job, feed.lake_shape, _BY_JOB),
+        Stage(f"{feed.table}_stage", by_shim, "warehouse", _BY_SHIM),
+    ]
 
 
-def staged_objects(feed: Feed) -> list[StagedObject]:
-    """The newest objects of a feed's stage that manifests list; where there is none, one that shows the form.
+def staged(feed: Feed) -> list[tuple[Stage, list[StagedObject]]]:
+    """The stages of a feed that hold objects, with those; where none does, the first, with one that shows the form.
 
     Raises:
         reporting.lake.storage.LakeError: the lake cannot be listed or read.
     """
-    folder = stage_uri(feed)
-    uris = sorted((uri for uri in objects.listed(feed) if uri.startswith(f"{folder}/")), reverse=True)
-    found = [item for item in (_staged(feed, folder, uri) for uri in islice(uris, MAX_FILES)) if item]
-    key = _EXAMPLES[statements.has_wire_stage(feed)]
-    return found or [StagedObject(key, f"{folder}/{key}", 0, 0)]
+    of_feed = stages(feed)
+    found = [(stage, items) for stage in of_feed if (items := staged_objects(feed, stage))]
+    first = of_feed[0]
+    return found or [(first, [StagedObject(first.example, f"{first.uri}/{first.example}", 0, 0)])]
 
 
-def _staged(feed: Feed, folder: str, uri: str) -> StagedObject | None:
+def staged_objects(feed: Feed, stage: Stage) -> list[StagedObject]:
+    """The newest objects of a stage that manifests list in its shape.
+
+    Raises:
+        reporting.lake.storage.LakeError: the lake cannot be listed or read.
+    """
+    uris = sorted((uri for uri in objects.listed(feed) if uri.startswith(f"{stage.uri}/")), reverse=True)
+    return [item for item in (_staged(feed, stage, uri) for uri in islice(uris, MAX_FILES)) if item]
+
+
+def _staged(feed: Feed, stage: Stage, uri: str) -> StagedObject | None:
     try:
         receipt = objects.receipt_of(feed, uri)
     except MismatchError:
         return None
-    return StagedObject(unquote(uri.removeprefix(f"{folder}/")), uri, receipt.rows, receipt.idSum)
+    if receipt.shape != stage.shape:
+        return None
+    return StagedObject(unquote(uri.removeprefix(f"{stage.uri}/")), uri, receipt.rows, receipt.idSum)
 
 
-def _snowflake(feed: Feed, found: list[StagedObject]) -> Iterator[tuple[str, list[str]]]:
-    copy = statements.copy_by_path if statements.has_wire_stage(feed) else statements.copy_by_name
+def _snowflake(feed: Feed, stage: Stage, found: list[StagedObject]) -> Iterator[tuple[str, list[str]]]:
     files = [item.key for item in found]
-    yield "table", [schema.table_ddl("snowflake", feed)]
-    yield "file format and stage (the storage integration is yours to make)", _stage(feed)
-    yield "COPY, for a stage that never repeats a row", [copy(feed, feed.table, files)]
+    yield "file format and stage (the storage integration is yours to make)", _stage(stage)
+    yield "COPY, where no row comes twice", [statements.copy(feed, stage, feed.table, files)]
     yield (
-        "COPY into a staging table, for a stage that repeats rows (instead of the COPY above)",
+        "COPY into a staging table, where rows may come twice (instead of the COPY above)",
         [
             statements.create_staging("snowflake", feed, "TRANSIENT"),
-            copy(feed, statements.staging_name("snowflake", feed), files),
+            statements.copy(feed, stage, statements.staging_name("snowflake", feed), files),
         ],
     )
     yield from _ending("snowflake", feed, found)
 
 
-def _stage(feed: Feed) -> list[str]:
-    uri = stage_uri(feed)
-    url = uri if uri.startswith("s3://") else f"s3://BUCKET/{uri.rpartition('/')[2]}"
+def _stage(stage: Stage) -> list[str]:
+    url = stage.uri if stage.uri.startswith("s3://") else f"s3://BUCKET/{stage.uri.rpartition('/')[2]}"
     return [
         "CREATE FILE FORMAT IF NOT EXISTS analytics.ndjson TYPE = 'JSON' STRIP_OUTER_ARRAY = FALSE",
-        f"CREATE STAGE IF NOT EXISTS {statements.stage_name(feed)}\n  URL = {statements.quoted(f'{url}/')}\n"
+        f"CREATE STAGE IF NOT EXISTS {stage.name}\n  URL = {statements.quoted(f'{url}/')}\n"
         "  STORAGE_INTEGRATION = smplat_lake\n  FILE_FORMAT = (FORMAT_NAME = 'analytics.ndjson')",
     ]
 
 
-def _duckdb(feed: Feed, found: list[StagedObject]) -> Iterator[tuple[str, list[str]]]:
-    yield "table", [schema.table_ddl("duckdb", feed)]
+def _duckdb(feed: Feed, stage: Stage, found: list[StagedObject]) -> Iterator[tuple[str, list[str]]]:
     yield (
         "objects into a staging table",
         [
             statements.create_staging("duckdb", feed, "TEMPORARY"),
-            statements.insert_from_objects(feed, [item.uri for item in found]),
+            statements.insert_from_objects(feed, stage.shape, [item.uri for item in found]),
         ],
     )
     yield from _ending("duckdb", feed, found)

@@ -19,9 +19,26 @@ from reporting.warehouse.schema import HISTORY, REFUSED, ROWS, type_of
 # has found; a script that is only printed cannot know.
 _MAX_ROW_BYTES, _MIN_BUFFER_BYTES = 67_108_864, 1_048_576
 #: Columns of the staging table beside the feed's: the object that a row came with, and its line there.
-_OBJECT, _LINE = Column("object", ColumnType.TEXT, (), ""), "line"
+_OBJECT, _LINE = "object", "line"
 _HISTORY_NAMES = ("object", "feed", "sha256", "bytes", ROWS, "id_sum", "loaded_rows", "refused_rows", "state", "reason")
 _LOOKER = Path(__file__).with_name("followups_by_provider.sql")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A folder of the lake with objects of a feed, as the statements name it.
+
+    Attributes:
+        name: its name in Snowflake.
+        uri: where it lies.
+        shape: the shape of the objects that are loaded from it.
+        example: the form of their names.
+    """
+
+    name: str
+    uri: str
+    shape: str
+    example: str
 
 
 @dataclass(frozen=True)
@@ -51,16 +68,6 @@ def looker_query() -> str:
     return _LOOKER.read_text(encoding="utf-8")
 
 
-def stage_name(feed: Feed) -> str:
-    """The stage of a feed's objects, named as in the reference."""
-    return f"{feed.table}_stage"
-
-
-def has_wire_stage(feed: Feed) -> bool:
-    """Whether the objects of a feed's stage are in wire shape; those that webhooks bring are in warehouse shape."""
-    return feed.window is not None
-
-
 def staging_name(dialect: str, feed: Feed) -> str:
     """The staging table of a feed; DuckDB keeps temporary tables in a schema of their own."""
     name = f"{feed.table}_load"
@@ -70,15 +77,20 @@ def staging_name(dialect: str, feed: Feed) -> str:
 def create_staging(dialect: str, feed: Feed, lifetime: str) -> str:
     """The statement that makes an empty staging table, which takes a row before it is known to be good.
 
+    Its columns are those of the feed's table, in the types that they have there: a UUID may be UUID or TEXT.
+
     Args:
         dialect: ``duckdb``, where it is temporary in any case, or ``snowflake``.
         feed: the feed.
         lifetime: ``TRANSIENT``, to be seen by other sessions too, or ``TEMPORARY``, so that two loads share nothing.
     """
     lifetime = lifetime if dialect == "snowflake" else "TEMPORARY"
-    columns = [f"  {column.name} {type_of(dialect, column)}" for column in (*feed.columns, _OBJECT)]
-    lines = ",\n".join([*columns, f"  {_LINE} BIGINT"])
-    return f"CREATE OR REPLACE {lifetime} TABLE {staging_name(dialect, feed)} (\n{lines}\n)"
+    own = (f"CAST(NULL AS TEXT) AS {_OBJECT}", f"CAST(NULL AS BIGINT) AS {_LINE}")
+    columns = _joined([*(column.name for column in feed.columns), *own], 2)
+    return (
+        f"CREATE OR REPLACE {lifetime} TABLE {staging_name(dialect, feed)} AS\n"
+        f"SELECT\n  {columns}\nFROM {feed.table}\nWHERE FALSE"
+    )
 
 
 def empty_staging(dialect: str, feed: Feed) -> str:
@@ -91,35 +103,40 @@ def empty_staging(dialect: str, feed: Feed) -> str:
     return create_staging(dialect, feed, "TEMPORARY")
 
 
-def copy_by_name(feed: Feed, table: str, files: Sequence[str]) -> str:
-    """Snowflake's COPY of objects in warehouse shape, as in the reference, of just the ``files``."""
+def copy(feed: Feed, stage: Stage, table: str, files: Sequence[str]) -> str:
+    """Snowflake's COPY of just the ``files`` of a stage."""
+    return (_copy_by_path if stage.shape == "wire" else _copy_by_name)(feed, stage, table, files)
+
+
+def _copy_by_name(feed: Feed, stage: Stage, table: str, files: Sequence[str]) -> str:
+    """Snowflake's COPY of objects in warehouse shape, as in the reference."""
     metadata = ""
     if table != feed.table:
-        metadata = f"INCLUDE_METADATA = ({_OBJECT.name} = METADATA$FILENAME, {_LINE} = METADATA$FILE_ROW_NUMBER)\n"
+        metadata = f"INCLUDE_METADATA = ({_OBJECT} = METADATA$FILENAME, {_LINE} = METADATA$FILE_ROW_NUMBER)\n"
     return (
-        f"COPY INTO {table}\nFROM @{stage_name(feed)}\nFILES = ({_listed(files)})\n"
+        f"COPY INTO {table}\nFROM @{stage.name}\nFILES = ({_listed(files)})\n"
         f"FILE_FORMAT = (TYPE = 'JSON' STRIP_OUTER_ARRAY = FALSE)\n"
         f"MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE\n{metadata}ON_ERROR = 'CONTINUE'"
     )
 
 
-def copy_by_path(feed: Feed, table: str, files: Sequence[str]) -> str:
+def _copy_by_path(feed: Feed, stage: Stage, table: str, files: Sequence[str]) -> str:
     """Snowflake's COPY of objects in wire shape: each column is read from its wire paths."""
     names, values = [column.name for column in feed.columns], [_from_wire(column) for column in feed.columns]
     if table != feed.table:
-        names += [_OBJECT.name, _LINE]
+        names += [_OBJECT, _LINE]
         values += ["METADATA$FILENAME", "METADATA$FILE_ROW_NUMBER"]
     return (
         f"COPY INTO {table} ({', '.join(names)})\nFROM (\n  SELECT\n    {_joined(values, 4)}\n"
-        f"  FROM @{stage_name(feed)}\n)\nFILES = ({_listed(files)})\n"
+        f"  FROM @{stage.name}\n)\nFILES = ({_listed(files)})\n"
         f"FILE_FORMAT = (TYPE = 'JSON' STRIP_OUTER_ARRAY = FALSE)\nON_ERROR = 'CONTINUE'"
     )
 
 
-def insert_from_objects(feed: Feed, uris: Sequence[str]) -> str:
+def insert_from_objects(feed: Feed, shape: str, uris: Sequence[str]) -> str:
     """DuckDB's counterpart of both COPYs, into the staging table: objects of a disk, or of S3 with DuckDB's httpfs."""
-    values = [_from_json(column, column.wire if has_wire_stage(feed) else (column.name,)) for column in feed.columns]
-    names = [*(column.name for column in feed.columns), _OBJECT.name, _LINE]
+    values = [_from_json(column, column.wire if shape == "wire" else (column.name,)) for column in feed.columns]
+    names = [*(column.name for column in feed.columns), _OBJECT, _LINE]
     paths = ", ".join(quoted(unquote(uri).removeprefix("file://")) for uri in uris)
     return (
         f"INSERT INTO {staging_name('duckdb', feed)} ({', '.join(names)})\nSELECT\n"
@@ -212,8 +229,10 @@ def _fill(dialect: str, table: str, columns: dict[str, str], path: Path, max_byt
 
 def _from_wire(column: Column) -> str:
     suffix = "" if column.type is ColumnType.JSON else f"::{type_of('snowflake', column)}"
-    paths = [f"$1:{path}{suffix}" for path in column.wire]
-    return paths[0] if len(paths) == 1 else f"COALESCE({', '.join(paths)})"
+    *paths, last = [f"$1:{path}{suffix}" for path in column.wire]
+    # Of the functions that take the first value there is, a COPY knows no COALESCE.
+    cases = " ".join(f"WHEN {path} IS NOT NULL THEN {path}" for path in paths)
+    return f"CASE {cases} ELSE {last} END" if paths else last
 
 
 def _from_json(column: Column, paths: Sequence[str]) -> str:

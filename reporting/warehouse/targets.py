@@ -11,7 +11,10 @@ _FETCH_ROWS = 1_000
 _SECONDS_TO_CONNECT = 30
 # What does not fit goes to a folder beside the file, so that a load of any size needs no more.
 _DUCKDB_MEMORY = "1GB"
-#: What a Snowflake URL may say after the question mark.
+# The newest version of files that all of DuckDB 1.x reads; DuckDB 2.0 would write one that none of it does.
+_STORAGE_VERSION = "v1.0.0"
+#: What the URLs may say after the question mark.
+_DUCKDB_OPTIONS = ("storage_version",)
 _SNOWFLAKE_OPTIONS = ("authenticator", "private_key_file", "private_key_file_pwd", "role", "warehouse")
 
 
@@ -52,7 +55,8 @@ def connect(url: str) -> AbstractContextManager[Target]:
     """Open the warehouse, and close it at the end.
 
     Args:
-        url: ``duckdb:///absolute/path`` or ``snowflake://user:password@account/database?warehouse=…&role=…``.
+        url: ``duckdb:///absolute/path?storage_version=…``, where the version counts for a new file alone, or
+            ``snowflake://user:password@account/database?warehouse=…&role=…``.
 
     Raises:
         TargetError: the URL is not one of these, or the warehouse cannot be opened.
@@ -141,12 +145,15 @@ def _open_duckdb(url: str) -> Iterator[Target]:
     # Only a load needs the engine, and every process of the desk would carry it.
     import duckdb
 
-    path = Path(unquote(urlsplit(url).path))
+    path, options = Path(unquote(urlsplit(url).path)), _options(url, "a DuckDB file", _DUCKDB_OPTIONS)
     if urlsplit(url).netloc or path.name == "":
         raise TargetError("the URL of a DuckDB file has three slashes and an absolute path: duckdb:///folder/file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(path, config={"memory_limit": _DUCKDB_MEMORY})
+        version = options.get("storage_version", _STORAGE_VERSION)
+        connection = duckdb.connect(
+            path, config={"memory_limit": _DUCKDB_MEMORY, "storage_compatibility_version": version}
+        )
     except (duckdb.Error, OSError) as error:
         raise TargetError(_why_not_opened(path, error)) from error
     try:
@@ -183,13 +190,18 @@ def _open_snowflake(url: str) -> Iterator[Target]:
         connection.close()
 
 
+def _options(url: str, name: str, known: Sequence[str]) -> dict[str, str]:
+    options = dict(parse_qsl(urlsplit(url).query))
+    if unknown := sorted(set(options) - {*known}):
+        raise TargetError(f"the URL of {name} has no {', '.join(unknown)}; it has {', '.join(known)}")
+    return options
+
+
 def _snowflake_arguments(url: str) -> dict[str, Any]:
     parts, database = urlsplit(url), urlsplit(url).path.strip("/")
-    options = dict(parse_qsl(parts.query))
     if not (parts.username and parts.hostname and database):
         raise TargetError("the URL of Snowflake is snowflake://user:password@account/database?warehouse=…&role=…")
-    if unknown := sorted(set(options) - {*_SNOWFLAKE_OPTIONS}):
-        raise TargetError(f"the URL of Snowflake has no {', '.join(unknown)}; it has {', '.join(_SNOWFLAKE_OPTIONS)}")
+    options = _options(url, "Snowflake", _SNOWFLAKE_OPTIONS)
     return {
         "user": unquote(parts.username),
         **({"password": unquote(parts.password)} if parts.password else {}),

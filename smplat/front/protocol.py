@@ -13,6 +13,7 @@ from smplat.front.bodies import Body, GoneError, Receive, StalledError
 from smplat.front.limits import Admission, Admissions, BusyError, Limits, TooLargeError, TooSlowError
 from smplat.front.wsgi import Answer, Headers, Stream, Threads
 from smplat.lib.clients import address_of
+from smplat.lib.error_bodies import error_body
 
 logger = logging.getLogger(__name__)
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -63,11 +64,11 @@ class Front:
             # What was sent is not finished, and the server tells the client so by closing the connection.
             return
         except BusyError:
-            await _refuse(send, body, 503, "Too many requests are under way; please try again.")
+            await _refuse(send, scope, body, 503, "Too many requests are under way; please try again.")
         except TooLargeError:
-            await _refuse(send, body, 413, f"The body is larger than {self._limits.body_bytes} bytes.")
+            await _refuse(send, scope, body, 413, f"The body is larger than {self._limits.body_bytes} bytes.")
         except TooSlowError:
-            await _refuse(send, body, 408, "The body did not arrive in time.")
+            await _refuse(send, scope, body, 408, "The body did not arrive in time.")
 
     async def _answer(
         self, scope: dict[str, Any], body: Body, admission: Admission, receive: Receive, send: Send
@@ -125,14 +126,14 @@ async def _departure(receive: Receive) -> None:
         pass
 
 
-async def _refuse(send: Send, body: Body, status: int, detail: str) -> None:
+async def _refuse(send: Send, scope: dict[str, Any], body: Body, status: int, detail: str) -> None:
     """Answer with an error; the connection ends where the client has more to send."""
     _REFUSED.labels(str(status)).inc()
     await body.drain()
     headers = [] if body.is_complete else [(b"connection", b"close")]
     if status == 503:
         headers.append((b"retry-after", _RETRY_SECONDS))
-    await _send_json(send, status, {"detail": detail}, headers)
+    await _send_json(send, status, error_body(scope["path"], {"detail": detail}), headers)
 
 
 async def _send_json(send: Send, status: int, content: dict[str, str], headers: Headers | None = None) -> None:

@@ -12,6 +12,8 @@ from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from smplat.lib.error_bodies import error_body
+
 logger = logging.getLogger(__name__)
 _TEXTS = {
     400: ("Bad request", "The request could not be read."),
@@ -41,7 +43,10 @@ def api_error(error: Exception, context: dict[str, Any]) -> Response | None:
         kind = DiskFullError if is_disk_full(error) else DatabaseAwayError
         logger.error("%s (%s)", kind.default_detail.partition(".")[0], type(error).__name__)
         error = kind()
-    return exception_handler(error, context)
+    response = exception_handler(error, context)
+    if response is not None:
+        response.data = error_body(context["request"].path, response.data)
+    return response
 
 
 def is_disk_full(error: Exception) -> bool:
@@ -53,8 +58,9 @@ def _answer(request: HttpRequest, status: int, explanation: str = "") -> HttpRes
     title, usual = _TEXTS[status]
     text = explanation or usual
     if request.path.startswith(("/api/", "/lake/")):
-        return JsonResponse({"detail": text}, status=status)
-    return render(request, "error.html", {"title": title, "text": text}, status=status)
+        return JsonResponse(error_body(request.path, {"detail": text}), status=status)
+    context = {"title": title, "text": text, "is_refusal": status == 403}
+    return render(request, "error.html", context, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:

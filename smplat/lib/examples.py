@@ -37,6 +37,7 @@ _STORY = {
     "variantName": "Ten per cent off",
     "workflowAction": "attachment.upload",
 }
+_LISTS = {"attachments": [{"name": "refunds.png", "url": "https://files.example/refunds.png", "size": 48213}]}
 _BY_TYPE: dict[type[serializers.Field[Any, Any, Any, Any]], Any] = {
     serializers.BooleanField: False,
     serializers.DateTimeField: AT,
@@ -55,6 +56,8 @@ def example_of(field: Any) -> Any:
     """A value of a serializer, or of one of its fields."""
     if isinstance(field, serializers.Serializer):
         return {name: example_of(inner) for name, inner in field.fields.items()}
+    if field.field_name in _LISTS:
+        return _LISTS[field.field_name]
     if hasattr(field, "child") and not isinstance(field, serializers.DictField):
         return [] if field.max_length == 0 else [example_of(field.child)]
     if isinstance(field, serializers.ChoiceField):

@@ -16,6 +16,7 @@ from drf_spectacular.plumbing import ResolvedComponent, build_examples_list, for
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+from smplat.lib.error_bodies import error_body, is_read_as_error
 from smplat.lib.examples import example_of
 
 Schema = dict[str, Any]
@@ -83,15 +84,22 @@ def _json(name: str, max_text: int | None, description: str) -> Schema:
 STORABLE = _json("Storable", 10_000, "JSON with numbers within 64 bits and without NUL, at most 32 levels deep.")
 #: What is not read, but parsed.
 IGNORED = _json("Ignored", None, "JSON that is not read; texts may be longer than those of `Storable`.")
-_ERROR = component(
-    "Error",
+_ERROR_SCHEMA: Schema = {
+    "description": "What was wrong: `detail`, or the names of fields, each with what is allowed.",
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+    },
+}
+_ERROR = component("Error", _ERROR_SCHEMA)
+_ERROR_WITH_SENTENCE = component(
+    "ErrorWithSentence",
     {
-        "description": "What was wrong: `detail`, or the names of fields, each with what is allowed.",
-        "type": "object",
-        "minProperties": 1,
-        "additionalProperties": {
-            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
-        },
+        **_ERROR_SCHEMA,
+        "description": f"{_ERROR_SCHEMA['description']} `error` says the first of it in one sentence.",
+        "properties": {"error": {"type": "string", "minLength": 1}},
+        "required": ["error"],
     },
 )
 
@@ -133,6 +141,16 @@ def _next_page(path: str) -> Schema:
     }
 
 
+def _with_sentences(path: str, operation: Schema) -> None:
+    """Describe the errors of the route at ``path`` with the sentence that its clients read."""
+    contents = [content for answer in operation["responses"].values() for content in answer.get("content", {}).values()]
+    for content in contents:
+        if content.get("schema") == _ERROR:
+            content["schema"] = _ERROR_WITH_SENTENCE
+            for shown in content["examples"].values():
+                shown["value"] = error_body(path, shown["value"])
+
+
 class Inspector(AutoSchema):
     """drf-spectacular's, which also knows the errors that every endpoint may answer, and makes up examples."""
 
@@ -141,7 +159,12 @@ class Inspector(AutoSchema):
         for name, schema in _components.items():
             registry.register_on_missing(ResolvedComponent(name, ResolvedComponent.SCHEMA, schema, object=name))
         operation = super().get_operation(path, path_regex, path_prefix, method, registry)
-        if operation and any(parameter["name"] == "cursor" for parameter in operation.get("parameters", [])):
+        if operation is None:
+            return None
+        operation["operationId"] += getattr(self.view, "operation_suffix", "")
+        if is_read_as_error(path):
+            _with_sentences(path, operation)
+        if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", [])):
             operation["responses"]["200"]["links"] = {"nextPage": _next_page(path)}
         return operation
 

@@ -10,14 +10,24 @@ import httpx
 import pytest
 
 from tests.e2e.desk import Desk
+from tests.fakes import Reply, fake_server
 
 Browse = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def desk(tmp_path_factory):
+def shop() -> Iterator[str]:
+    """The origin of a storefront, whose pages may post telemetry to the desk."""
+    with fake_server() as server:
+        server.usual = Reply(body=b"<!doctype html><title>Shop</title>", headers={"Content-Type": "text/html"})
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory, shop):
     """A desk that all end-to-end tests share; what they store adds up."""
-    desk = Desk(tmp_path_factory.mktemp("desk") / "var")
+    unread = {"SLACK_WEBHOOK_ULR": "a name that nobody reads"}
+    desk = Desk(tmp_path_factory.mktemp("desk") / "var", CORS_ALLOWED_ORIGINS=shop, **unread)
     yield desk.start()
     desk.stop()
 

@@ -65,7 +65,7 @@ def test_a_slice_of_conversions_is_pinned_carried_by_a_follow_up_and_let_go(desk
     first, second = experiments
     desk_page.goto(f"/admin/reports?conversionCursor={first}")
     conversions = desk_page.locator("#conversions")
-    assert conversions.get_by_text("This slice is pinned").is_visible()
+    assert conversions.get_by_text("Showing experiments after").is_visible()
     assert conversions.get_by_role("rowheader", name=second).is_visible()
     assert conversions.get_by_role("rowheader", name=first).count() == 0
 

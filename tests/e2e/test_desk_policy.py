@@ -1,6 +1,9 @@
-"""What the Content-Security-Policy keeps from happening in a real browser."""
+"""What policies of a real browser keep from happening, and what they let happen."""
 
 import pytest
+
+from tests.e2e.desk import wait_for
+from tests.factories import quick_order_event
 
 pytestmark = pytest.mark.browser
 
@@ -18,3 +21,25 @@ def test_a_script_that_was_injected_into_a_page_does_not_run(chromium, desk, ope
 
     assert page.evaluate("window.stolen") is None
     context.close()
+
+
+@pytest.mark.habit(
+    "The storefront, on an origin of its own, sends events by sendBeacon with an application/json Blob.",
+    "The capture routes allow credentials to the origins of CORS_ALLOWED_ORIGINS, which such beacons need.",
+)
+def test_a_json_beacon_from_another_origin_is_stored(browse, desk, shop):
+    event, page = quick_order_event(), browse()
+    page.goto(shop)
+
+    is_queued = page.evaluate(
+        "([url, body]) => navigator.sendBeacon(url, new Blob([JSON.stringify(body)], {type: 'application/json'}))",
+        [f"{desk.url}/api/telemetry", event],
+    )
+
+    def is_stored() -> bool:
+        with desk.database() as session:
+            query = "SELECT 1 FROM telemetry_quickorderevent WHERE event_id = %s"
+            return session.execute(query, [event["id"]]).fetchone() is not None
+
+    assert is_queued
+    assert wait_for(is_stored, seconds=15)

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
 import smplat.demo
 from tests import ROOT
@@ -43,6 +45,9 @@ class TestARunningDesk:
         assert "API key         that of CHECKOUT_API_KEY" in desk.output
         assert PASSWORD not in desk.output
         assert API_KEY not in desk.output
+
+    def test_a_name_that_is_no_setting_is_reported_once(self, desk):
+        assert desk.output.count("SLACK_WEBHOOK_ULR is not a setting. Did you mean SLACK_WEBHOOK_URL?") == 1
 
     def test_it_is_ready(self, desk):
         assert httpx.get(f"{desk.url}/readyz").json()["status"] == "ready"
@@ -102,6 +107,57 @@ class TestARunningDesk:
         assert result.returncode == 1
         assert "SMPLAT cannot start: LAKE_URI" in result.stderr
         assert "Traceback" not in result.stderr
+
+
+class TestTheOldStorefront:
+    @pytest.mark.habit(
+        "The storefront posts each event to /api/telemetry, and quick-order events to /api/telemetry/quick-order too",
+        "Answers 202 to every one, and refuses none",
+    )
+    def test_none_of_its_events_is_refused(self, desk):
+        bodies = SAMPLES.read_text(encoding="utf-8").splitlines()
+        routes = {"/api/telemetry": bodies, "/api/telemetry/quick-order": [b for b in bodies if '"quick_order.' in b]}
+
+        with httpx.Client(base_url=desk.url, headers={"Content-Type": "application/json"}, timeout=30) as http:
+            answers = [http.post(route, content=body.encode()) for route in routes for body in routes[route]]
+
+        assert {(answer.status_code, str(answer.json()["rejected"])) for answer in answers} == {(202, "[]")}
+
+    @pytest.mark.habit(
+        "The storefront sends slug, variantKey, variantName, assignmentStrategy and at times isControl, no more",
+        "Records it; status, featureFlagKey and what else is missing stay null",
+    )
+    def test_none_of_its_assignments_is_refused(self, desk):
+        with_control = {"slug": "spring-offer", "variantKey": "control", "variantName": "Control", "isControl": True}
+        without = {"slug": "spring-offer", "variantKey": "bundle", "variantName": None}
+        experiments = [{**body, "assignmentStrategy": "sequential"} for body in (with_control, without)]
+        route = f"/api/v1/orders/{uuid.uuid4()}/onboarding/pricing-experiments"
+
+        with desk.client() as http:
+            answer = http.post(route, json={"experiments": experiments})
+
+        assert (answer.status_code, len(answer.json().get("eventIds", []))) == (202, 2), answer.text
+
+    @pytest.mark.habit(
+        "The operators' page posts a follow-up with platformContext, attachments and a conversion link without a host",
+        "Records it, and answers with entry and status",
+    )
+    def test_none_of_its_follow_ups_is_refused(self, desk):
+        body: dict[str, object] = {
+            "providerId": "provider-viralhub",
+            "providerName": "ViralHub",
+            "action": "escalate",
+            "notes": None,
+            "platformContext": {"id": "tiktok", "label": "TikTok", "handle": None, "platformType": None},
+            "attachments": [],
+            "conversionCursor": "spring-offer",
+            "conversionHref": "/admin/reports?conversionCursor=spring-offer#experiment-analytics",
+        }
+
+        with desk.client() as http:
+            answer = http.post("/api/v1/reporting/guardrails/followups", json=body)
+
+        assert (answer.status_code, answer.json().get("providerTelemetry", 0)) == (201, None), answer.text
 
 
 class TestAWorkerKilledInMidRun:

@@ -112,7 +112,7 @@ def test_a_body_that_drips_gets_a_408_and_its_connection_ends(desk):
         answer = b"".join(iter(lambda: sock.recv(4_096), b""))
 
     assert answer.startswith(b"HTTP/1.1 408")
-    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"detail": "The body did not arrive in time."}
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"] == "The body did not arrive in time."
 
 
 @pytest.mark.parametrize("length", [f"Content-Length: {LIMIT + 1}\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"])
@@ -123,7 +123,7 @@ def test_a_body_over_the_limit_gets_a_413_after_it_was_sent(desk, length):
 
     status, _, answer = said(desk, head, framed)
 
-    assert (status, json.loads(answer)) == (413, {"detail": f"The body is larger than {LIMIT} bytes."})
+    assert (status, json.loads(answer)["detail"]) == (413, f"The body is larger than {LIMIT} bytes.")
 
 
 def test_a_client_that_asks_before_it_sends_is_told_at_once(desk):

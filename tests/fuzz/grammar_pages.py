@@ -31,11 +31,15 @@ _REPORTS: dict[str, Value] = {
     "queueCursor": parts.cursor,
     "timelineCursor": parts.cursor,
     "conversionCursor": parts.one_of("spring-offer"),
+    "asOf": parts.number,
     "experimentSlug": parts.text,
     "experimentVariant": parts.text,
     "guardrailProvider": parts.text,
     "guardrailPlatform": parts.text,
     "guardrailSeverity": parts.text,
+    "severity": parts.one_of("critical", "warning"),
+    "provider": parts.provider,
+    "platform": parts.text,
     "drift": parts.one_of("on", "1"),
 }
 _RUNS: dict[str, Value] = {
@@ -148,7 +152,7 @@ def form(rng: Random, known: Known) -> Request:
     body = urlencode(values_of, errors="surrogatepass").encode()
     body = values.damaged(rng, body) if rng.random() < 0.1 else body
     headers = (*parts.content_type(rng, "application/x-www-form-urlencoded"), *parts.headers(rng))
-    query = parts.query(rng, known, _REPORTS if path == "/admin/reports" else {})
+    query = parts.query(rng, known, _REPORTS if path in ("/admin/reports", "/admin/reports/followups") else {})
     who = NOBODY if path in _OF_STRANGERS else parts.operator(rng)
     if who == NOBODY:
         headers = (*headers, ("Cookie", f"csrftoken={_CSRF_TOKEN}"), ("X-CSRFToken", _CSRF_TOKEN))
@@ -200,6 +204,7 @@ _FOLLOW_UP_FORM: dict[str, Value] = {
 _ACCOUNT: dict[str, Value] = {"username": parts.text, "password1": parts.text, "password2": parts.text}
 _FORMS: list[tuple[str, dict[str, Value]]] = [
     *[("/admin/reports", _FOLLOW_UP_FORM)] * 6,
+    *[("/admin/reports/followups", _FOLLOW_UP_FORM)] * 3,
     ("/admin/reports/runs/{run}/retry", {}),
     ("/admin/reports/feeds/{feed}/repair", {"day": parts.day}),
     *[("/admin/reporting/checkpoint/{feed}/rewind/", _REWIND)] * 3,

@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from reporting.recording.requests import HTTP_URL
+from reporting.recording.requests import HTTP_URL, RELATIVE_URL
 from tests import ROOT
 
 SIZE = 65_536
 #: Four times the input may take so many times as long; a pattern that backtracks takes 16 times.
 MAX_GROWTH = 8.0
 UUIDS = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+#: Patterns that stand under a name.
+NAMED = {"HTTP_URL": repr(HTTP_URL), "RELATIVE_URL": repr(RELATIVE_URL)}
 #: Pattern, the function that the source calls, and the worst input of about so many characters.
 WORST: dict[str, tuple[str, Callable[[int], str]]] = {
     r"""r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]'""": ("finditer", lambda n: '"' + '\\"' * (n // 2)),
     repr(HTTP_URL): ("match", lambda n: "http://" + "a" * n + " "),
+    repr(RELATIVE_URL): ("match", lambda n: "a" * (n // 2) + "/" * (n // 2) + " "),
     repr(UUIDS): ("fullmatch", lambda n: "0" * n),
     repr("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"): ("fullmatch", lambda n: "0" * n),
     repr(r"(?:19[7-9]|2[01][0-9])[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"): (
@@ -58,7 +61,7 @@ def source_patterns() -> Iterator[tuple[str, str]]:
                 if is_pattern and isinstance(node.args[0], ast.Constant):
                     yield repr(node.args[0].value), path.name
                 elif is_pattern:
-                    yield repr(HTTP_URL) if ast.unparse(node.args[0]) == "HTTP_URL" else "unknown", path.name
+                    yield NAMED.get(ast.unparse(node.args[0]), "unknown"), path.name
 
 
 def seconds(pattern: str, function: str, text: str) -> float:
@@ -74,7 +77,7 @@ def seconds(pattern: str, function: str, text: str) -> float:
 
 
 def test_every_pattern_is_listed_here():
-    found = {pattern for pattern, _ in source_patterns()} | {repr(HTTP_URL)}
+    found = {pattern for pattern, _ in source_patterns()} | {*NAMED.values()}
     listed = {repr(ast.literal_eval(pattern)) for pattern in WORST}
 
     assert sorted(found - listed) == []

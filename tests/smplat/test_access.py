@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 
 from smplat.lib import wrong_keys
 from smplat.lib.clients import address
+from tests.database import record_follow_up, record_segment
 from tests.environment import API_KEY
 
 
@@ -91,3 +92,33 @@ def test_the_address_is_that_of_the_client(rf, settings, proxies, remote, forwar
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
 
     assert address(rf.get("/", REMOTE_ADDR=remote, headers=headers)) == expected
+
+
+@pytest.mark.habit(
+    "The web clients read lists, conversions and follow-ups below /api/reporting/, and record follow-ups there.",
+    "The same views answer there and below /api/v1/reporting/.",
+)
+@pytest.mark.django_db
+class TestRoutesOfTheOldWebClients:
+    @pytest.mark.parametrize(
+        ("path", "twin"),
+        [
+            ("onboarding/experiment-events", "onboarding/experiment-events"),
+            ("onboarding/experiment-conversions", "onboarding/experiment-conversions"),
+            ("guardrail-followups", "guardrails/followups"),
+        ],
+    )
+    def test_they_answer_as_their_twins(self, api, path, twin):
+        record_segment()
+        record_follow_up()
+
+        answer = api.get(f"/api/reporting/{path}", {"limit": "1"})
+
+        assert answer.status_code == 200
+        assert answer.json() == api.get(f"/api/v1/reporting/{twin}", {"limit": "1"}).json()
+
+    def test_a_follow_up_is_recorded_there(self, api):
+        body = {"providerId": "p", "action": "pause"}
+
+        assert api.post("/api/reporting/guardrail-followups", body, format="json").status_code == 201
+        assert len(api.get("/api/v1/reporting/guardrails/followups").json()["entries"]) == 1

@@ -5,6 +5,7 @@ import time
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from smplat import health
 from smplat.celery import app
@@ -86,12 +87,22 @@ def test_the_process_is_alive_without_a_database(client):
 
 @pytest.mark.django_db
 def test_metrics_count_what_became_of_events(client, stranger):
-    stranger.post("/api/telemetry", [quick_order_event(), quick_order_event(id=None)], format="json")
+    stranger.post("/api/telemetry", [quick_order_event(), quick_order_event(id=7)], format="json")
 
     text = client.get("/metrics").content.decode()
 
     assert 'smplat_capture_events_total{outcome="accepted"}' in text
     assert 'smplat_capture_events_total{outcome="rejected"}' in text
+
+
+@pytest.mark.django_db
+def test_metrics_count_the_events_that_came_without_an_id(client, stranger):
+    before = REGISTRY.get_sample_value("smplat_capture_minted_total") or 0.0
+
+    stranger.post("/api/telemetry", [quick_order_event(), quick_order_event(id=None)], format="json")
+
+    assert REGISTRY.get_sample_value("smplat_capture_minted_total") == before + 1
+    assert "smplat_capture_minted_total" in client.get("/metrics").content.decode()
 
 
 @pytest.mark.django_db
@@ -128,7 +139,7 @@ class TestErrors:
 
         answer = stranger.post("/api/telemetry", quick_order_event(), format="json")
 
-        assert (answer.status_code, list(answer.json())) == (500, ["detail"])
+        assert (answer.status_code, list(answer.json())) == (500, ["error", "detail"])
         assert "ZeroDivisionError" not in answer.content.decode()
 
     def test_a_database_that_is_away_is_a_503_that_may_be_repeated(self, stranger, monkeypatch):

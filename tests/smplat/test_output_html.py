@@ -51,8 +51,8 @@ STATUS = {
 #: What pages read of a query.
 PARAMETERS = {
     "/admin/reports": (
-        "rows batch before providerId queueCursor timelineCursor conversionCursor guardrailProvider guardrailPlatform"
-        " guardrailSeverity experimentSlug experimentVariant"
+        "rows batch before providerId queueCursor timelineCursor conversionCursor asOf guardrailProvider"
+        " guardrailPlatform guardrailSeverity experimentSlug experimentVariant severity provider platform"
     ),
     "/admin/onboarding": "slug variant status strategy order since until batch before",
     "/admin/reports/runs/": "feed state trigger user since until before",

@@ -92,7 +92,7 @@ def test_what_strangers_write_stays_on_its_line(slack, settings, text):
 
     lines = delivered(slack)[0].splitlines()
 
-    assert [line[:2] for line in lines if not line.startswith("> ")] == ["*G", "Ac", "Pl", "<h"]
+    assert [line[:2] for line in lines if not line.startswith("> ")] == ["*G", "Ac", "Pl", "Wo", "<h"]
 
 
 class TestMail:

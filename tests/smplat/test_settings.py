@@ -47,6 +47,7 @@ def start(tmp_path: Path, *command: str, **changes: str) -> subprocess.Completed
         ("QUICK_ORDER_EXPORT_S3_PREFIX", "telemetry", "QUICK_ORDER_EXPORT_BUCKET is not"),
         ("GUARDRAIL_WORKFLOW_EXPORT_STATUS_S3_URI", "bucket/key", "must be s3://"),
         ("SLACK_WEBHOOK_URL", "hooks.example", "an absolute URL"),
+        ("SLACK_VERBOSITY", "sometimes", "is not one of EVERY_RUN, CHANGES"),
         ("EXPORT_URL_EXPIRY_SECONDS", "604801", "from 60 to 604800"),
         ("CORS_ALLOWED_ORIGINS", "https://a.example,b.example", "number 2 of them is not an origin"),
         ("CORS_ALLOWED_ORIGINS", "https://a.example/path", "is not an origin"),

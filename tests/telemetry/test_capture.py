@@ -90,6 +90,23 @@ class TestOneEvent:
         assert row.event_id.version == 5
         assert row.event["id"] == "evt_1731052800000_a1b2c3"
 
+    @pytest.mark.habit(
+        "Older clients send events without an id.",
+        "Such an event is stored under an id made here, each time it comes.",
+    )
+    @pytest.mark.parametrize("is_null", [True, False])
+    def test_an_event_without_an_id_is_stored_each_time_it_comes(self, stranger, is_null):
+        event = quick_order_event(id=None)
+        if not is_null:
+            del event["id"]
+
+        answer = post(stranger, [event, event]).json()
+
+        assert answer == {"accepted": 2, "duplicates": 0, "ignored": 0, "rejected": []}
+        stored = list(QuickOrderEvent.objects.values_list("event_id", "event"))
+        assert [event_id.version for event_id, _ in stored] == [4, 4]
+        assert [sent for _, sent in stored] == [event, event]
+
     def test_an_upper_case_uuid_is_the_same_event(self, stranger):
         event = quick_order_event()
         post(stranger, event)
@@ -161,7 +178,7 @@ class TestBatches:
         assert (answer["accepted"], answer["ignored"]) == (1, 2)
 
     def test_bad_events_are_reported_by_index_and_good_ones_stored(self, stranger):
-        events = [quick_order_event(), quick_order_event(id=None), "text", quick_order_event(), workflow_event(name=7)]
+        events = [quick_order_event(), quick_order_event(id=7), "text", quick_order_event(), workflow_event(name=7)]
 
         answer = post(stranger, events).json()
 
@@ -211,7 +228,7 @@ class TestBadInput:
         answer = post(stranger, quick_order_event(**{field: value}))
 
         assert answer.status_code == 400
-        assert list(answer.json()) == [named]
+        assert list(answer.json()) == ["error", named]
 
     @pytest.mark.parametrize(("field", "value", "named"), BAD_FIELDS)
     def test_in_a_batch_it_spoils_its_event_alone(self, stranger, field, value, named):
@@ -247,7 +264,10 @@ class TestBadInput:
     def test_a_workflow_event_needs_its_action(self, stranger, action):
         answer = post(stranger, workflow_event(workflowAction=action))
 
-        assert answer.json() == {"workflowAction": ["must be a text of at most 100 characters"]}
+        assert answer.json() == {
+            "error": "workflowAction: must be a text of at most 100 characters",
+            "workflowAction": ["must be a text of at most 100 characters"],
+        }
 
     @pytest.mark.parametrize("body", ["", "   ", "[]", "{", "nonsense", "\x00", "[1, 2", "a\nb\n", "[" * 100_000])
     def test_a_body_that_holds_no_event_is_refused(self, stranger, body):
@@ -255,7 +275,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("body", ["7", "null", '"text"', "NaN"])
     def test_a_body_that_is_no_object_is_refused(self, stranger, body):
-        assert list(post(stranger, body).json()) == ["event"]
+        assert list(post(stranger, body).json()) == ["error", "event"]
 
     def test_a_body_over_the_limit_is_too_large(self, stranger, settings):
         settings.TELEMETRY_MAX_BODY_BYTES = 1_024
@@ -317,10 +337,35 @@ class TestAccess:
         assert answers["https://shop.example"].headers["Access-Control-Allow-Origin"] == "https://shop.example"
         assert "Access-Control-Allow-Origin" not in answers["https://evil.example"].headers
 
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("route", [GENERAL, QUICK_ORDER])
+    def test_beacons_of_a_listed_origin_may_bring_credentials(self, stranger, settings, route):
+        settings.CORS_ALLOWED_ORIGINS = ["https://shop.example"]
+        asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+
+        preflight = stranger.options(route, headers=asked)
+        answer = stranger.post(route, quick_order_event(), format="json", headers={"Origin": asked["Origin"]})
+
+        for response in (preflight, answer):
+            assert response["Access-Control-Allow-Credentials"] == "true"
+            assert response["Access-Control-Allow-Origin"] == "https://shop.example"
+
+    @pytest.mark.parametrize(
+        ("origin", "route"),
+        [("https://evil.example", GENERAL), ("https://shop.example", f"{QUICK_ORDER}/export")],
+        ids=["another origin", "another route"],
+    )
+    def test_nobody_else_may(self, stranger, settings, origin, route):
+        settings.CORS_ALLOWED_ORIGINS = ["https://shop.example"]
+
+        answer = stranger.options(route, headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
+
+        assert "Access-Control-Allow-Credentials" not in answer
+
     def test_reading_the_capture_route_is_a_json_405(self, stranger):
         answer = stranger.get(GENERAL)
 
-        assert (answer.status_code, list(answer.json())) == (405, ["detail"])
+        assert (answer.status_code, list(answer.json())) == (405, ["error", "detail"])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -62,7 +62,7 @@ class TestOneRequest:
         ("body", "expected"),
         [
             ({"name": "experiment.exposure"}, {NO_FEED: (1, 0, 0, 1, 0)}),
-            (quick_order_event(id=None), {QUICK_ORDERS: (1, 0, 0, 0, 1)}),
+            (quick_order_event(id=7), {QUICK_ORDERS: (1, 0, 0, 0, 1)}),
         ],
         ids=["ignored", "rejected"],
     )
@@ -70,6 +70,14 @@ class TestOneRequest:
         post(stranger, body)
 
         assert tallies() == expected
+
+    def test_ids_that_were_minted_count_on_the_feeds_line(self, stranger):
+        bare = quick_order_event(id=None)
+
+        post(stranger, [bare, bare, quick_order_event(), workflow_event(), {**bare, "recordedAt": "yesterday"}])
+
+        assert tallies()[QUICK_ORDERS] == (4, 3, 0, 0, 1)
+        assert dict(IntakeTally.objects.values_list("line", "minted")) == {QUICK_ORDERS: 2, WORKFLOW: 0}
 
     def test_an_id_twice_in_one_body_counts_once_as_a_duplicate(self, stranger):
         event = quick_order_event()

@@ -35,6 +35,20 @@ def test_providers_come_newest_first_and_no_more_than_five():
     assert [row["providerId"] for row in activity.provider_activity()] == ["p6", "p5", "p4", "p3", "p2"]
 
 
+@pytest.mark.habit(
+    "Workflow events may lack the providerId.",
+    "They count in providerActivity, grouped by the provider's name, with null for the id.",
+)
+def test_events_without_a_provider_id_are_grouped_by_name():
+    names = ["One", None, "One", "Two"]
+    events = [event("note.update", minute, None, name) for minute, name in enumerate(names)]
+
+    activity = WorkflowActivity([*events, event("note.update", 9, "p", "One")])
+
+    found = [(row["providerId"], row["providerName"], row["totalActions"]) for row in activity.provider_activity()]
+    assert found == [("p", "One", 1), (None, "Two", 1), (None, "One", 2), (None, None, 1)]
+
+
 def test_an_event_that_arrives_late_counts_but_does_not_become_the_last_action():
     activity = WorkflowActivity([event("queue.pause", 9, "p", "New name"), event("note.update", 3, "p", "Old name")])
 

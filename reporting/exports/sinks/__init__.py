@@ -59,6 +59,8 @@ class Sink(Protocol):
     def commit(self) -> list[str]:
         """Put everything written in its final place; return the URIs of what was made, objects before manifests.
 
+        A run without rows commits too, and what it makes, if anything, is the sink's to say.
+
         Raises:
             SinkError: it could not be put there; nothing half stands under a final name.
         """

@@ -20,6 +20,7 @@ class LakeSink:
 
     Attributes:
         uri: where the object will lie.
+        bytes: its size, once it is committed.
     """
 
     limits = LARGE
@@ -37,6 +38,7 @@ class LakeSink:
         """
         self.uri = object_uri(feed, root_uri, run_id, ".gz" if gzip else "")
         self._feed, self._run_id, self._shape, self._is_gzip = feed, str(run_id), shape, gzip
+        self.bytes = 0
         self._writer: ObjectWriter | None = None
 
     def write(self, lines: list[Line]) -> None:
@@ -58,7 +60,7 @@ class LakeSink:
         if self._writer is None:
             return []
         with _explained():
-            self._writer.commit(self.uri, self._run_id)
+            self.bytes = self._writer.commit(self.uri, self._run_id).bytes
         self.abort()
         return [self.uri, manifest_uri(self.uri)]
 

@@ -82,52 +82,56 @@ class StdoutSink:
 
 
 class FileSink:
-    """Adds rows to a file. Confirmed means: the file, with all rows of the run, is on the disk under its name.
+    """Writes the rows of a run to a file. Confirmed means: the file is on the disk under its name, with all rows.
 
-    The rows are written to a copy in the same folder, which replaces the file in the end; so a reader sees the file as
-    it was or with the whole run, and a run that fails leaves it as it was. A run without rows makes no file.
+    The rows are written to another file in the same folder, which replaces the one of that name in the end; so a reader
+    sees the file as it was or with the whole run, and a failed run leaves it as it was. After a run without rows the
+    file is empty. A sink that appends starts with a copy of the file, and a run without rows leaves that alone.
     """
 
     limits = LARGE
     confirms_each = False
 
-    def __init__(self, path: Path, gzip: bool = False) -> None:
+    def __init__(self, path: Path, gzip: bool = False, *, appends: bool = False) -> None:
         """Make a sink, which touches nothing before the first batch.
 
         Args:
-            path: the file; its rows are kept, and where it is a link, the file behind it is the one.
-            gzip: whether the rows of the run are added as a gzip member of their own.
+            path: the file; where it is a link, the file behind it is the one.
+            gzip: whether the rows of the run are compressed, as a gzip member of their own.
+            appends: whether what the file holds stays, before the rows of the run.
         """
         self._path = Path(os.path.realpath(path))
         self._unfinished = self._path.with_name(f".{uuid4().hex}{SUFFIX}")
-        self._is_gzip = gzip
+        self._is_gzip, self._appends = gzip, appends
         self._found: tuple[int, ...] | None = None
         self._file: IO[bytes] | None = None
         self._member: GzipFile | None = None
 
     def write(self, lines: list[Line]) -> None:
-        """Write a batch to the copy.
+        """Write a batch to the file that will replace the other.
 
         Raises:
-            SinkError: the copy cannot be made or written; the message names the file and the reason.
+            SinkError: it cannot be made or written; the message names the file and the reason.
         """
         with self._explained():
-            (self._member or self._file or self._open()).write(ndjson(lines))
+            file = self._file or self._open()
+            (self._member or file).write(ndjson(lines))
 
     def commit(self) -> list[str]:
-        """Put the copy in the place of the file; return the file's URI, nothing where there was no batch.
+        """Replace the file; return its URI, nothing where there was no batch to append.
 
         Raises:
             SinkError: the file could not be replaced, or was changed since the first batch; it is as it was.
         """
-        if self._file is None:
+        if self._file is None and self._appends:
             return []
         with self._explained():
+            file = self._file or self._open()
             if self._member is not None:
                 self._member.close()
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
             if _identity(self._path) != self._found:
                 raise self._refusal("something else has written to it during the run")
             os.replace(self._unfinished, self._path)
@@ -135,7 +139,7 @@ class FileSink:
         return [self._path.as_uri()]
 
     def abort(self) -> None:
-        """Remove the copy."""
+        """Remove what was written."""
         for file in (self._member, self._file):
             # On a full disk, closing fails as writing did.
             with suppress(OSError):
@@ -144,29 +148,35 @@ class FileSink:
         with suppress(OSError):
             self._unfinished.unlink(missing_ok=True)
 
-    def _open(self) -> "GzipFile | IO[bytes]":
+    def _open(self) -> IO[bytes]:
         remove_abandoned(self._path.parent.glob(f".*{SUFFIX}"))
         self._found = _identity(self._path)
         if self._found is not None:
-            self._copy()
+            self._take_over()
         self._file = self._unfinished.open("ab")
         if self._is_gzip:
             self._member = GzipFile(filename="", mode="wb", fileobj=self._file)
-            return self._member
-        if self._file.tell() and not _ends_with_newline(self._unfinished):
+        elif self._file.tell() and not _ends_with_newline(self._unfinished):
             # Whatever wrote the last line did not end it; a row must not become a part of it.
             self._file.write(b"\n")
         return self._file
 
-    def _copy(self) -> None:
+    def _take_over(self) -> None:
+        """Take over the file's permissions and, to append, its content."""
         if not self._path.is_file():
             raise self._refusal("it is not a regular file")
+        if self._appends:
+            self._check_compression()
+            shutil.copyfile(self._path, self._unfinished)
+        else:
+            self._unfinished.touch()
+        shutil.copymode(self._path, self._unfinished)
+
+    def _check_compression(self) -> None:
         with self._path.open("rb") as kept:
             start = kept.read(len(_GZIP_MAGIC))
         if start and (start == _GZIP_MAGIC) != self._is_gzip:
             raise self._refusal(f"it {'is not' if self._is_gzip else 'is'} compressed, unlike what is to be added")
-        shutil.copyfile(self._path, self._unfinished)
-        shutil.copymode(self._path, self._unfinished)
 
     def _refusal(self, reason: str) -> SinkError:
         return SinkError(f"cannot write {self._path}: {reason}")

@@ -4,6 +4,12 @@ from datetime import timedelta
 
 from reporting.feeds.definition import Column, ColumnType, Feed, flat_wire
 
+
+def _optional(name: str, wire: str, help_text: str, kind: ColumnType = ColumnType.TEXT) -> Column:
+    """A column that storefronts may leave out."""
+    return Column(name, kind, (wire,), help_text, nullable=True, null_text="unknown")
+
+
 _COLUMNS = (
     Column("event_id", ColumnType.UUID, ("eventId",), "Primary key mirroring `onboarding_journey_events.id`."),
     Column("journey_id", ColumnType.UUID, ("journeyId",), "Journey that produced the telemetry."),
@@ -11,19 +17,11 @@ _COLUMNS = (
     Column("order_number", ColumnType.TEXT, ("orderNumber",), "Order reference for people.", nullable=True),
     Column("slug", ColumnType.TEXT, ("slug",), "Pricing experiment, such as `spring-offer`."),
     Column("variant_key", ColumnType.TEXT, ("variantKey",), "Variant recorded on checkout, success and account pages."),
-    Column("variant_name", ColumnType.TEXT, ("variantName",), "Display name of the variant.", nullable=True),
-    Column("is_control", ColumnType.BOOLEAN, ("isControl",), "Whether the variant is the control cohort."),
-    Column("status", ColumnType.TEXT, ("status",), "Status of the experiment at assignment (running, paused)."),
-    Column(
-        "feature_flag_key",
-        ColumnType.TEXT,
-        ("featureFlagKey",),
-        "Storefront flag that shows the experiment.",
-        nullable=True,
-    ),
-    Column(
-        "assignment_strategy", ColumnType.TEXT, ("assignmentStrategy",), "How the variant was chosen.", nullable=True
-    ),
+    _optional("variant_name", "variantName", "Display name of the variant."),
+    _optional("is_control", "isControl", "Whether the variant is the control cohort.", ColumnType.BOOLEAN),
+    _optional("status", "status", "Status of the experiment at assignment (running, paused)."),
+    _optional("feature_flag_key", "featureFlagKey", "Storefront flag that shows the experiment."),
+    _optional("assignment_strategy", "assignmentStrategy", "How the variant was chosen."),
     Column("recorded_at", ColumnType.TIMESTAMP, ("recordedAt",), "When the server stored the event."),
 )
 
@@ -42,5 +40,6 @@ FEED = Feed(
     webhook_setting="ANALYTICS_SEGMENTS_WEBHOOK",
     webhook_key="events",
     checkpoint_name="onboarding_export_cursor.json",
+    file_name="onboarding_pricing_segments.ndjson",
     list_path="reporting/onboarding/experiment-events",
 )

@@ -6,15 +6,18 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from reporting.accounting.ledger import Entry
 from reporting.feeds import FEEDS
+from reporting.management.base import OneLineCommand
 from reporting.warehouse import parity
 from reporting.warehouse.parity import KINDS, Report
 from reporting.warehouse.sums import Days
 from reporting.warehouse.targets import TargetError
 from smplat.lib.addresses import is_warehouse_url
+from smplat.lib.words import counted
 
 _FORMS = "duckdb:///absolute/path or snowflake://user:password@account/database"
 
@@ -23,7 +26,7 @@ def _day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """Exit code 0 when nothing is missing, extra, changed or left over, 1 when something is, 2 for wrong usage."""
 
     help = "Compare the warehouse with the desk, by feed and UTC day, and close the conservation ledger."
@@ -76,13 +79,19 @@ def _days(since: date | None, until: date | None) -> Days:
     return Days(first, until)
 
 
+def _notes(entry: Entry) -> str:
+    """What else there is to say of the accepted rows."""
+    notes = {"without an id": entry.minted, "imported": entry.imported}
+    return "".join(f"; {count} accepted {note}" for note, count in notes.items() if count)
+
+
 def _lines(report: Report) -> list[str]:
     lines = []
     for key, entry in report.ledger.items():
         lines += [
             f"{key or 'no feed'}: received {entry.received} = accepted {entry.accepted} + duplicate "
             f"{entry.duplicates} + ignored {entry.ignored} + rejected {entry.rejected}"
-            f"{_left_over(entry.intake_remainder)}",
+            f"{_notes(entry)}{_left_over(entry.intake_remainder)}",
             f"{key or 'no feed'}: accepted {entry.accepted} = exported {entry.exported} + pending {entry.pending} + "
             f"expired {entry.expired}{_left_over(entry.rows_remainder)}",
         ]
@@ -90,7 +99,7 @@ def _lines(report: Report) -> list[str]:
         lines += [
             f"{key}: since {report.days.since}: exported {found['exported']} = loaded {found['loaded']} + refused "
             f"{found['refused']} + in flight {found['unloaded']}{_left_over(found['remainder'])}",
-            f"{key}: {found['here']} rows here, {found['there']} in the warehouse",
+            f"{key}: {counted(found['here'], 'row')} here, {found['there']} in the warehouse",
         ]
         lines += [
             f"{key}: {found[kind]['count']} {kind.replace('_', ' ')}: {', '.join(found[kind]['ids'])}"

@@ -4,18 +4,20 @@ import argparse
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from reporting.feeds import FEEDS
+from reporting.management.base import OneLineCommand
 from reporting.warehouse import loading
 from reporting.warehouse.loading import Summary
 from reporting.warehouse.targets import TargetError
 from smplat.lib.addresses import is_warehouse_url
+from smplat.lib.words import counted
 
 _FORMS = "duckdb:///absolute/path or snowflake://user:password@account/database"
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """Exit code 0 when all that is new was loaded, 1 when something failed, 2 for wrong usage.
 
     It needs the lake and the warehouse alone, and not the database of the desk.
@@ -40,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError(f"Failed: {error}; what was loaded stays loaded.", returncode=1) from error
         if problems:
             lines = "\n".join(problems)
-            raise CommandError(f"{len(problems)} objects were not loaded:\n{lines}", returncode=1)
+            raise CommandError(f"{counted(len(problems), 'object')} not loaded:\n{lines}", returncode=1)
 
     def _run(self, feeds: list[Any], options: dict[str, Any]) -> list[str]:
         if options["dry_run"]:
@@ -56,5 +58,6 @@ class Command(BaseCommand):
 
 
 def _size(summary: Summary) -> str:
-    refused = f"; {summary.refused} rows refused" if summary.refused else ""
-    return f"{summary.objects} objects, {summary.rows} rows, {summary.bytes} bytes{refused}"
+    refused = f"; {counted(summary.refused, 'row')} refused" if summary.refused else ""
+    counts = {"object": summary.objects, "row": summary.rows, "byte": summary.bytes}
+    return ", ".join(counted(count, noun) for noun, count in counts.items()) + refused

@@ -3,18 +3,20 @@
 import argparse
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import OperationalError
 
 from reporting.exports import runs
 from reporting.feeds import FEEDS
+from reporting.management.base import OneLineCommand
 from reporting.models import ExportRun
 from smplat.lib.errors import is_disk_full
+from smplat.lib.words import counted
 
 _AWAY = "The database cannot be reached; check DATABASE_URL."
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """Exit code 0 when the run succeeded or was skipped, 1 when it failed, 2 for wrong usage."""
 
     help = "Run one export job now, in the foreground. The summary goes to stderr."
@@ -31,5 +33,5 @@ class Command(BaseCommand):
             raise CommandError(problem, returncode=1) from error
         if run.state == ExportRun.State.FAILED:
             raise CommandError(f"{run.feed}: {run.error}", returncode=1)
-        outcome = run.error or f"{run.rows} rows, {run.bytes} bytes, {run.object_uri}"
+        outcome = run.error or f"{counted(run.rows or 0, 'row')}, {counted(run.bytes or 0, 'byte')}, {run.object_uri}"
         self.stderr.write(f"{run.feed}: {run.state}. {outcome}", ending="\n", style_func=str)

@@ -61,11 +61,13 @@ def _stored(checked: CheckedFeed) -> list[tuple[str, str]]:
 
 
 def _lake(feed: Feed, checked: CheckedFeed) -> Merged:
-    return merge(_rows(feed, uri, checked.wire_key) for uri in objects.listed(feed))
+    return merge(_rows(feed, uri, checked) for uri in objects.listed(feed))
 
 
-def _rows(feed: Feed, uri: str, key: str) -> Iterator[tuple[str, bytes]]:
-    for line in objects.lines(uri, receipt_of(feed, uri)):
+def _rows(feed: Feed, uri: str, checked: CheckedFeed) -> Iterator[tuple[str, bytes]]:
+    receipt = receipt_of(feed, uri)
+    key = checked.wire_key if receipt.shape == "wire" else checked.key
+    for line in objects.lines(uri, receipt):
         yield orjson.loads(line)[key], line
 
 

@@ -55,6 +55,14 @@ class TestReading:
 
         assert rows() == (5, 0, 5, 0)
 
+    def test_minted_ids_are_counted_and_change_no_equation(self):
+        capture([quick_order_event(id=None), quick_order_event()])
+        ledger.fold()
+        capture([quick_order_event(id=None)])
+
+        assert ledger.read()["quick_order"].minted == 2
+        assert rows() == (3, 0, 3, 0)
+
     def test_every_feed_has_a_line_and_events_of_no_feed_have_one(self):
         capture([{"name": "other"}, 5])
 

@@ -1,15 +1,18 @@
 """Reporting in Django's admin: read-only, and searched by index."""
 
+import re
 import uuid
 
 import pytest
 from django.contrib import admin
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from reporting.admin.evidence import CappedPaginator, IndexedEvidenceAdmin
 from reporting.models import (
+    AuditEntry,
     ExportRun,
     GuardrailFollowUp,
     OnboardingJourney,
@@ -27,6 +30,7 @@ MODELS = [
     PricingExperimentSegment,
     ProviderGuardrailStatus,
 ]
+NAMED = [ProviderGuardrailStatus, AuditEntry]
 ORDER = uuid.UUID("7f0d7bb0-7b1c-4b52-9b0a-9f9a57f3c001")
 
 
@@ -158,3 +162,28 @@ def test_rows_are_counted_up_to_ten_thousand():
         )
 
     assert CappedPaginator(OnboardingJourney.objects.order_by("created_at"), 50).count == 10_000
+
+
+class TestWords:
+    def test_lists_name_their_rows_in_the_plural(self, operator):
+        for number in range(2):
+            record_follow_up(provider_id=f"p-{number}")
+            AuditEntry.objects.create(username="u", action=AuditEntry.Action.START_RUN, subject="quick_order")
+
+        said = [" ".join(operator.get(url(model, "changelist")).content.decode().split()) for model in NAMED]
+
+        assert "2 provider guardrail statuses" in said[0]
+        assert "2 audit entries" in said[1]
+
+    def test_yes_and_no_are_words_in_lists_and_on_pages(self, operator):
+        key = record_segment(is_control=False)
+        record_segment("spring-offer", "control")
+
+        listed = operator.get(url(PricingExperimentSegment, "changelist")).content.decode()
+        shown = operator.get(url(PricingExperimentSegment, "change", key)).content.decode()
+
+        assert re.findall(r"field-is_control[^>]*>\s*(\w+)", listed) == ["yes", "no"]
+        assert "close_small" not in listed + shown
+
+    def test_a_value_that_is_not_known_is_said_to_be_unknown(self):
+        assert render_to_string("unfold/helpers/boolean.html", {"value": None}).strip() == "unknown"

@@ -1,6 +1,7 @@
 """Digests of guardrail follow-ups: what they say, and when they are queued."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
@@ -8,9 +9,14 @@ from django.utils import timezone
 
 from reporting.alerts import digests, slack
 from reporting.models import GuardrailFollowUp, ProviderGuardrailStatus, SlackMessage
+from telemetry.models import ATTACHMENT_ACTIONS
+from tests.database import capture
+from tests.factories import workflow_event
 
 HOOK = "https://hooks.example/services/a-secret"
 HOSTILE = "<!channel> <http://evil.example|click> & co"
+NOTHING = dict.fromkeys(("attachment", "note", "queue", *ATTACHMENT_ACTIONS), 0)
+QUIET = "Workflow, last 24 hours: attachments 0, notes 0, queue 0"
 HARMLESS = "&lt;!channel&gt; &lt;http://evil.example|click&gt; &amp; co"
 
 
@@ -51,43 +57,69 @@ class TestText:
             conversion_href="https://desk.example/admin/reports?conversionCursor=spring-offer&x=1",
         )
 
-        assert digests.followup_text(row, is_paused=True).split("\n") == [
+        assert digests.followup_text(row, is_paused=True, actions=NOTHING).split("\n") == [
             "*Guardrail follow-up: ViralHub*",
             "Action: pause. The provider is paused.",
             "> Spam wave.",
             "> Back on Monday.",
             "Platform: Instagram DM Concierge (@smplat, IG)",
+            QUIET,
             "<https://desk.example/admin/reports?providerId=provider-viralhub|Provider> · "
             "<https://desk.example/admin/reports?conversionCursor=spring-offer&amp;x=1"
-            "|Historical conversion slice (cursor spring-offer)>",
+            "|Open conversions>: Historical conversion slice (cursor spring-offer)",
         ]
 
     def test_what_is_not_known_is_left_out(self):
-        text = digests.followup_text(follow_up(provider_name=None, action="escalate"), is_paused=False)
+        text = digests.followup_text(follow_up(provider_name=None, action="escalate"), is_paused=False, actions=NOTHING)
 
         assert text.split("\n") == [
             "*Guardrail follow-up: provider-viralhub*",
             "Action: escalate. The provider is active.",
-            "<https://desk.example/admin/reports?providerId=provider-viralhub|Provider> · Live conversion snapshot",
+            QUIET,
+            "<https://desk.example/admin/reports?providerId=provider-viralhub|Provider> · "
+            "<https://desk.example/admin/reports#experiment-analytics|Open conversions>: Live conversion snapshot",
         ]
 
-    def test_without_a_cursor_it_links_to_the_live_snapshot(self):
-        text = digests.followup_text(follow_up(conversion_href="https://desk.example/live"), is_paused=False)
+    def test_attachments_are_named_and_linked_and_harmless(self):
+        sent = [{"fileName": "a.png", "href": "https://files.example/a.png"}, {"url": "javascript:alert(1)"}, HOSTILE]
 
-        assert text.endswith("<https://desk.example/live|Live conversion snapshot>")
+        lines = digests.followup_text(follow_up(attachments=sent + [{}] * 4), True, NOTHING).split("\n")
+
+        assert lines[2] == (
+            f"Attachments: <https://files.example/a.png|a.png>, attachment, {HARMLESS}, attachment, attachment, 2 more"
+        )
+
+    @pytest.mark.habit(
+        "A follow-up's digest in Slack always has the link “Open conversions”.",
+        "The link is the row's own, else that of the page: pinned to the row's cursor, or live.",
+    )
+    @pytest.mark.parametrize("href", [None, "", "/admin/reports", "javascript:alert(1)"])
+    def test_without_a_link_of_its_own_it_has_the_pages(self, href):
+        row = follow_up(conversion_cursor="spring offer", conversion_href=href)
+
+        text = digests.followup_text(row, is_paused=True, actions=NOTHING)
+
+        page = "https://desk.example/admin/reports?conversionCursor=spring%20offer#experiment-analytics"
+        assert text.endswith(f"<{page}|Open conversions>: Historical conversion slice (cursor spring offer)")
+
+    def test_without_a_cursor_it_links_to_the_live_snapshot(self):
+        text = digests.followup_text(
+            follow_up(conversion_href="https://desk.example/live"), is_paused=False, actions=NOTHING
+        )
+
+        assert text.endswith("<https://desk.example/live|Open conversions>: Live conversion snapshot")
 
     def test_nothing_that_operators_write_pings_or_forges_a_link(self):
         names = ("provider_name", "notes", "platform_context_label", "platform_context_handle", "platform_context_type")
         row = follow_up(**dict.fromkeys(names, HOSTILE), conversion_cursor=HOSTILE)
 
-        text = digests.followup_text(row, is_paused=True)
+        text = digests.followup_text(row, is_paused=True, actions=NOTHING)
 
         assert text.count(HARMLESS) == 6
-        assert text.count("<") == 1, "the provider's link is the only one"
-        assert "<https://desk.example/" in text
+        assert text.count("<") == text.count("<https://desk.example/") == 2, "links of its own are the only ones"
 
     def test_a_hostile_id_stays_inside_its_link(self):
-        text = digests.followup_text(follow_up(provider_id="x|<!here>&y= z"), is_paused=True)
+        text = digests.followup_text(follow_up(provider_id="x|<!here>&y= z"), is_paused=True, actions=NOTHING)
 
         assert "providerId=x%7C%3C%21here%3E%26y%3D+z|Provider>" in text
 
@@ -95,7 +127,7 @@ class TestText:
     def test_a_name_cannot_pretend_to_be_another_line(self, break_):
         row = follow_up(provider_name=f"Viral{break_}Action: resume.", notes=f"a{break_}Action: resume.")
 
-        lines = digests.followup_text(row, is_paused=True).splitlines()
+        lines = digests.followup_text(row, is_paused=True, actions=NOTHING).splitlines()
 
         assert [line for line in lines if line.startswith("Action:")] == ["Action: pause. The provider is paused."]
 
@@ -139,10 +171,26 @@ class TestQueueing:
 
         assert SlackMessage.objects.count() == 1
 
-    def test_it_costs_one_query_and_one_insert_whatever_slack_does(self, django_assert_num_queries):
+    @pytest.mark.habit(
+        "A follow-up's digest counts the provider's workflow actions of the last day.",
+        "It counts attachments by kind, notes and queue actions of the last 24 hours.",
+    )
+    def test_it_counts_what_was_done_for_the_provider_in_the_last_day(self):
+        now = timezone.now()
+        actions = ["attachment.upload", "attachment.upload", "attachment.tag", "note.update", "queue.pause", "other"]
+        capture([workflow_event(workflowAction=action, recordedAt=now.isoformat()) for action in actions])
+        yesterday = (now - timedelta(hours=25)).isoformat()
+        capture([workflow_event(recordedAt=yesterday), workflow_event(providerId="p2", recordedAt=now.isoformat())])
+
+        digests.queue_followup(recorded())
+
+        counted = "Workflow, last 24 hours: attachments 3 (upload 2, tag 1), notes 1, queue 1"
+        assert counted in SlackMessage.objects.get().text.split("\n")
+
+    def test_it_costs_two_queries_and_one_insert_whatever_slack_does(self, django_assert_num_queries):
         key = recorded()
 
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             digests.queue_followup(key)
 
     def test_without_a_webhook_it_costs_nothing(self, settings, django_assert_num_queries):

@@ -18,6 +18,7 @@ from reporting.feeds.shapes import warehouse_rows
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, CheckpointMove, ExportRun, PricingExperimentSegment, SlackMessage
+from smplat.lib.times import iso
 from tests import ROOT
 from tests.database import add_segments, database_url, export, record_segments
 from tests.fakes import Reply, fake_server
@@ -26,7 +27,7 @@ FEED = FEEDS["onboarding_segments"]
 
 
 def object_ids(run: ExportRun) -> list[str]:
-    return [json.loads(line)["eventId"] for line in b"".join(storage.read(run.object_uri)).splitlines()]
+    return [json.loads(line)["event_id"] for line in b"".join(storage.read(run.object_uri)).splitlines()]
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ class TestSuccess:
         assert (result.state, result.rows, result.error) == ("succeeded", 3, "")
         assert received(webhook) == object_ids(result) == ids
         manifest = json.loads(b"".join(storage.read(manifest_uri(result.object_uri))))
-        assert (manifest["rows"], manifest["bytes"], manifest["shape"]) == (3, result.bytes, "wire")
+        assert (manifest["rows"], manifest["bytes"], manifest["shape"]) == (3, result.bytes, "warehouse")
         newest = PricingExperimentSegment.objects.order_by("-position")[0]
         checkpoint = Checkpoint.objects.get(pk=FEED.key)
         assert (checkpoint.position, checkpoint.cursor) == (newest.position, newest.recorded_at)
@@ -59,6 +60,19 @@ class TestSuccess:
         assert copy["position"] == newest.position
         assert copy["workflowUrl"] == result.absolute_url
         assert copy["downloadUrl"].startswith(settings.PUBLIC_BASE_URL)
+
+    @pytest.mark.habit(
+        "GUARDRAIL_EXPORT_WORKFLOW_URL names the page that shows the export",
+        "Reads it, and ONBOARDING_EXPORT_WORKFLOW_URL, and writes it as workflowUrl",
+    )
+    def test_the_status_links_to_the_workflow_of_the_settings(self, webhook, settings):
+        settings.WORKFLOW_URLS = {FEED.key: "https://ci.example/workflows/7"}
+        record_segments(1)
+
+        export(FEED.key)
+
+        copy = json.loads(b"".join(storage.read(settings.CHECKPOINT_URIS[FEED.key])))
+        assert copy["workflowUrl"] == "https://ci.example/workflows/7"
 
     def test_the_next_run_takes_only_what_is_new(self, webhook):
         record_segments(2)
@@ -144,7 +158,7 @@ class TestFailure:
         failed = export(FEED.key)
 
         assert failed.state == "failed"
-        assert "1000 rows were delivered before and are kept" in failed.error
+        assert "1,000 rows delivered before and kept" in failed.error
         assert Checkpoint.objects.get().rows == 1_000
         following = export(FEED.key)
         assert (following.state, following.rows) == ("succeeded", 1_500)
@@ -161,8 +175,29 @@ class TestFailure:
         assert result.state == "succeeded"
         assert any("The checkpoint's copy is behind" in line.message for line in result.log_lines.all())
 
-    def test_slack_hears_of_changes_alone(self, settings, webhook):
+    @pytest.mark.habit(
+        "The hourly workflows post rows, next cursor and a link to the run after each run.",
+        "Slack gets the same of each run of the hourly jobs, unless `SLACK_VERBOSITY=changes`.",
+    )
+    def test_slack_hears_of_each_run_with_rows_next_cursor_and_link(self, settings):
         settings.ONBOARDING_EXPORT_SLACK_WEBHOOK = "http://127.0.0.1:9/"
+        record_segments(1)
+        first = export(FEED.key)
+        second = export(FEED.key)
+
+        cursor = f"Next cursor: {iso(PricingExperimentSegment.objects.get().recorded_at)}"
+        assert [message.text.split("\n") for message in SlackMessage.objects.order_by("id")] == [
+            [
+                f"*{FEED.label}*: succeeded. 1 row exported. (<{first.absolute_url}|run>)",
+                cursor,
+                f"Artifact: {first.object_uri}",
+            ],
+            [f"*{FEED.label}*: skipped. There is nothing to export. (<{second.absolute_url}|run>)", cursor],
+        ]
+
+    def test_slack_hears_of_changes_alone_where_that_is_asked_for(self, settings, webhook):
+        settings.ONBOARDING_EXPORT_SLACK_WEBHOOK = "http://127.0.0.1:9/"
+        settings.SLACK_VERBOSITY = "CHANGES"
         for status in (200, 200, 400, 400, 200, 200):
             record_segments(1)
             webhook.usual = Reply(status)
@@ -308,5 +343,5 @@ class TestAKilledWorker:
         assert {row["eventId"] for row in rows} == set(committed)
         assert len({json.dumps(row) for row in rows}) == len(committed)
         listed = [path for path, _ in objects if Path(f"{path}.manifest.json").exists()]
-        in_the_lake = {json.loads(line)["eventId"] for path in listed for line in path.read_text().splitlines()}
+        in_the_lake = {json.loads(line)["event_id"] for path in listed for line in path.read_text().splitlines()}
         assert in_the_lake == set(committed)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -297,9 +298,34 @@ class TestSlack:
         capture_quick_orders(2)
         result = export()
 
-        assert "skipped. Skipped: there is nothing to export." in self.texts()[0]
+        assert "skipped. There is nothing to export." in self.texts()[0]
         assert "succeeded. 2 rows exported." in self.texts()[1]
         assert result.get_absolute_url() in self.texts()[1]
+
+    @pytest.mark.habit(
+        "The telemetry workflows' Slack messages carry `Artifact: s3://…`.",
+        "A message of a run names its object as `Artifact:` with the URI, `s3://…` or `file://…`.",
+    )
+    @pytest.mark.usefixtures("s3")
+    def test_its_message_names_the_object_by_its_uri(self, settings):
+        settings.EXPORT_TARGETS = {
+            **settings.EXPORT_TARGETS,
+            "quick_order": ExportTarget("s3://lake/telemetry", "s3://lake/status.json", ""),
+        }
+        capture_quick_orders(1)
+
+        export()
+
+        key = r"s3://lake/telemetry/quick-order/\d{4}/\d\d/\d\d/\d{8}T\d{6}\.\d{6}Z-[0-9a-f-]{36}\.ndjson"
+        assert re.search(rf"^Artifact: {key}$", self.texts()[0], re.MULTILINE)
+
+    def test_it_hears_of_changes_alone_where_that_is_asked_for(self, settings):
+        settings.SLACK_VERBOSITY = "CHANGES"
+        for _ in range(3):
+            capture_quick_orders(1)
+            export()
+
+        assert len(self.texts()) == 1
 
     def test_it_hears_of_a_run_whose_process_died(self):
         dead = runs.request_run(QUICK_ORDER, ExportRun.Trigger.SCHEDULE)

@@ -123,10 +123,39 @@ class TestFile:
         assert path.read_bytes() == b'{"n":1}\n' + TRICKY + b'\n{"n":3}\n'
         assert os.listdir(path.parent) == [path.name]
 
-    def test_what_was_there_is_kept(self, path):
+    def test_what_was_there_is_replaced_at_once(self, path):
         path.write_bytes(b"earlier\n")
         path.chmod(0o640)
         sink = FileSink(path)
+
+        sink.write(lines(1))
+        sink.write(lines(2))
+        assert path.read_bytes() == b"earlier\n"
+        sink.commit()
+
+        assert path.read_bytes() == b'{"n":1}\n{"n":2}\n'
+        assert path.stat().st_mode & 0o777 == 0o640
+
+    def test_a_run_without_rows_leaves_an_empty_file(self, path):
+        path.write_bytes(b"earlier\n")
+
+        assert FileSink(path).commit() == [path.as_uri()]
+        assert path.read_bytes() == b""
+        assert os.listdir(path.parent) == [path.name]
+
+    def test_a_compressed_file_replaces_a_plain_one(self, path):
+        path.write_bytes(b"plain\n")
+        sink = FileSink(path, gzip=True)
+
+        sink.write(lines(1))
+        sink.commit()
+
+        assert gzip.decompress(path.read_bytes()) == b'{"n":1}\n'
+
+    def test_what_was_there_is_kept_by_a_sink_that_appends(self, path):
+        path.write_bytes(b"earlier\n")
+        path.chmod(0o640)
+        sink = FileSink(path, appends=True)
 
         sink.write(lines(1))
         assert path.read_bytes() == b"earlier\n"
@@ -137,7 +166,7 @@ class TestFile:
 
     def test_a_row_does_not_become_part_of_an_unfinished_line(self, path):
         path.write_bytes(b"no end")
-        sink = FileSink(path)
+        sink = FileSink(path, appends=True)
 
         sink.write(lines(1))
         sink.commit()
@@ -146,7 +175,7 @@ class TestFile:
 
     def test_compressed_rows_are_a_further_member(self, path):
         for number in (1, 2):
-            sink = FileSink(path, gzip=True)
+            sink = FileSink(path, gzip=True, appends=True)
             sink.write(lines(number))
             sink.commit()
 
@@ -157,7 +186,7 @@ class TestFile:
         path.write_bytes(b"plain\n" if is_gzip else gzip.compress(b"x"))
 
         with pytest.raises(SinkError, match=r"out\.ndjson: it is (not )?compressed"):
-            FileSink(path, gzip=is_gzip).write(lines(1))
+            FileSink(path, gzip=is_gzip, appends=True).write(lines(1))
 
     def test_what_a_killed_run_left_goes_after_a_day(self, path):
         ages = {"old": timedelta(hours=25), "young": timedelta(hours=23)}
@@ -172,15 +201,16 @@ class TestFile:
 
         assert sorted(file.name for file in path.parent.iterdir()) == [".young.unfinished", "out.ndjson"]
 
-    def test_a_run_without_rows_makes_no_file(self, path):
-        assert FileSink(path).commit() == []
+    def test_a_run_without_rows_appends_nothing(self, path):
+        assert FileSink(path, appends=True).commit() == []
         assert os.listdir(path.parent) == []
 
+    @pytest.mark.parametrize("appends", [True, False])
     @pytest.mark.parametrize("is_gzip", [True, False])
-    def test_an_aborted_run_leaves_the_file_as_it_was(self, path, is_gzip):
+    def test_an_aborted_run_leaves_the_file_as_it_was(self, path, is_gzip, appends):
         path.write_bytes(gzip.compress(b"earlier\n") if is_gzip else b"earlier\n")
         before = path.read_bytes()
-        sink = FileSink(path, gzip=is_gzip)
+        sink = FileSink(path, gzip=is_gzip, appends=appends)
         sink.write(lines(1, 2))
 
         sink.abort()
@@ -189,11 +219,12 @@ class TestFile:
         assert path.read_bytes() == before
         assert os.listdir(path.parent) == [path.name]
 
+    @pytest.mark.parametrize("appends", [True, False])
     @pytest.mark.parametrize("is_gzip", [True, False])
-    def test_a_full_disk_leaves_the_file_as_it_was(self, path, is_gzip):
+    def test_a_full_disk_leaves_the_file_as_it_was(self, path, is_gzip, appends):
         path.write_bytes(gzip.compress(b"earlier\n") if is_gzip else b"earlier\n")
         before = path.read_bytes()
-        sink = FileSink(path, gzip=is_gzip)
+        sink = FileSink(path, gzip=is_gzip, appends=appends)
 
         def run():
             sink.write([line(number % 60, os.urandom(1_000).hex().encode()) for number in range(100)])
@@ -223,7 +254,7 @@ class TestFile:
         path.write_bytes(b"earlier\n")
         link = path.with_name("link")
         link.symlink_to(path)
-        sink = FileSink(link)
+        sink = FileSink(link, appends=True)
 
         sink.write(lines(1))
         sink.commit()

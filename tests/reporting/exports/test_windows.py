@@ -93,7 +93,7 @@ class TestWindowExport:
     def test_a_limit_that_is_no_positive_whole_number_is_refused(self, api, route, limit):
         answer = api.get(route, {"limit": limit})
 
-        assert (answer.status_code, list(answer.json())) == (400, ["limit"])
+        assert (answer.status_code, list(answer.json())) == (400, ["error", "limit"])
 
     def test_without_events_there_is_nothing_to_export(self, api):
         assert api.get(EXPORT).status_code == 404

@@ -35,7 +35,7 @@ def segment(minutes: int = 0, **changes) -> PricingExperimentSegment:
 def every_feed(db):
     """Rows with every kind of value in all four feeds."""
     segment(variant_name=NASTY, order_number="", is_control=True)
-    segment(minutes=1, recorded_at=datetime(1970, 1, 1, tzinfo=UTC))
+    segment(minutes=1, recorded_at=datetime(1970, 1, 1, tzinfo=UTC), is_control=None, status=None)
     create_follow_up(created_at=START, notes=NASTY, platform_context_id="instagram")
     create_follow_up(created_at=START, provider_name="P", conversion_href="https://x.example/?a=1&b=<2>")
     capture([quick_order_event(productTitle=NASTY, metadata={NASTY: [NASTY, 1.5, None]}, reason="r")])

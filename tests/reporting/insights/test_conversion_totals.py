@@ -8,15 +8,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
+import psycopg
 import pytest
 from django.db import connection, transaction
+from django.db.migrations import RunSQL
+from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from psycopg import sql
 
+from reporting.feeds.shapes import Row
 from reporting.insights import conversion_totals, conversions
-from reporting.models import ConversionFold, PricingExperimentSegment
+from reporting.models import ConversionFold, ConversionSnapshot, PricingExperimentSegment
 from reporting.recording import segments
-from tests.database import record_segment
+from tests.database import database_url, record_segment
 from tests.factories import experiment
 
 
@@ -32,11 +36,11 @@ def counted_in_python() -> dict:
     return {key: (len(found), newest.get(key)) for key, found in orders.items()}
 
 
-def shown() -> dict:
+def shown(as_of: int | None = None) -> dict:
     """The same as the pages of conversions say it."""
     found, cursor = {}, None
     while True:
-        page = conversions.page(2, cursor)
+        page = conversions.page(2, cursor, as_of)
         for metric in page.metrics:
             assert metric["orderCount"] == metric["journeyCount"]
             found[metric["slug"], None] = (metric["orderCount"], None)
@@ -129,6 +133,87 @@ class TestFold:
         assert rows_handled() < 13 * few
 
 
+@pytest.mark.django_db
+class TestAsOf:
+    @pytest.mark.habit(
+        "A pinned link showed the counts of the moment at which it was made.",
+        "The link carries asOf, a position; later assignments are not counted.",
+    )
+    @pytest.mark.parametrize("snapshots_every", [7, 10_000])
+    def test_later_assignments_never_change_what_is_counted_up_to_a_position(self, monkeypatch, snapshots_every):
+        monkeypatch.setattr(conversion_totals, "_SNAPSHOT_POSITIONS", snapshots_every)
+        generator, orders, seen = random.Random(9), [uuid.uuid4() for _ in range(10)], {}
+        for number in range(4):
+            record_some(generator, orders, 8)
+            seen[conversions.newest_settled()] = counted_in_python()
+            if number % 2:
+                conversion_totals.fold()
+            for as_of, counts in seen.items():
+                assert shown(as_of) == counts
+
+    def test_an_experiment_that_came_later_is_absent_and_takes_no_place_on_a_page(self):
+        record_segment("m")
+        as_of = conversions.newest_settled()
+        for slug in "abcz":
+            record_segment(slug)
+        conversion_totals.fold()
+
+        assert conversions.page(1, as_of=as_of) == conversions.Conversions([metric_of("m", as_of)], None)
+
+    def test_the_last_activity_is_that_of_the_time(self):
+        record_segment("a")
+        as_of = conversions.newest_settled()
+        then = metric_of("a", as_of)["lastActivity"]
+        record_segment("a")
+        conversion_totals.fold()
+
+        assert metric_of("a", as_of)["lastActivity"] == then
+        assert metric_of("a", None)["lastActivity"] > then
+
+    def test_it_reads_the_assignments_since_the_last_snapshot_and_none_before_or_after(self, monkeypatch):
+        monkeypatch.setattr(conversion_totals, "_SNAPSHOT_POSITIONS", 1)
+        for _ in range(100):
+            record_segment("a")
+        conversion_totals.fold()
+        for _ in range(4):
+            record_segment("b")
+        as_of = conversions.newest_settled()
+        for _ in range(50):
+            record_segment("c")
+        conversion_totals.fold()
+
+        assert assignments_read(as_of) == 4
+
+    def test_an_upgraded_installation_begins_with_a_snapshot_of_what_it_has(self):
+        record_segment("a")
+        folded = conversion_totals.fold()
+        migrations = MigrationLoader(connection).disk_migrations
+        (first,) = [found for (_, name), found in migrations.items() if name.endswith("first_conversion_snapshot")]
+        (keep,) = first.operations
+        assert isinstance(keep, RunSQL)
+        with connection.cursor() as cursor:
+            cursor.execute(str(keep.sql))
+
+        assert set(ConversionSnapshot.objects.values_list("position", "slug", "variant_key", "order_count")) == {
+            (folded, "a", None, 1),
+            (folded, "a", "bundle", 1),
+        }
+
+    def test_while_writers_are_under_way_the_newest_settled_position_is_that_of_the_fold(self):
+        record_segment("a")
+        folded = conversion_totals.fold()
+        record_segment("a")
+        with psycopg.connect(database_url()) as other:
+            other.execute("LOCK TABLE reporting_pricingexperimentsegment IN ROW EXCLUSIVE MODE")
+            during = conversions.newest_settled()
+
+        assert (during, conversions.newest_settled()) == (folded, folded + 1)
+
+
+def metric_of(slug: str, as_of: int | None) -> Row:
+    return next(metric for metric in conversions.page(10, as_of=as_of).metrics if metric["slug"] == slug)
+
+
 def fill(count: int, per_order: int) -> None:
     """Add assignments that no fold has seen, of orders with so many of them each; no statistics are gathered."""
     PricingExperimentSegment.objects.bulk_create(
@@ -150,7 +235,7 @@ def fill(count: int, per_order: int) -> None:
 def rows_handled() -> int:
     """How many rows the steps of a page's statement hand on or throw away, all together."""
     with connection.cursor() as cursor:
-        explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(conversions._CONVERSIONS)
+        explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(conversions._LIVE)
         cursor.execute(explained, {"limit": 10, "after": ""})
         (plan,) = cursor.fetchone()
     return handled(plan[0]["Plan"])
@@ -162,14 +247,15 @@ def handled(plan: dict) -> int:
     return own + sum(map(handled, plan.get("Plans", [])))
 
 
-def assignments_read() -> int:
+def assignments_read(as_of: int | None = None) -> int:
     """How many assignments a page of conversions reads."""
+    statement = conversions._LIVE if as_of is None else conversions._AS_OF
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE reporting_pricingexperimentsegment")
         # A small table is read faster whole than by index; what counts is that the index can do without.
         cursor.execute("SET LOCAL enable_seqscan = off")
-        explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(conversions._CONVERSIONS)
-        cursor.execute(explained, {"limit": 10, "after": ""})
+        explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(statement)
+        cursor.execute(explained, {"limit": 10, "after": "", "as_of": as_of})
         (plan,) = cursor.fetchone()
     return max_read(plan[0]["Plan"], "reporting_pricingexperimentsegment")
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from reporting.insights import conversion_totals
 from reporting.models import PricingExperimentSegment
 from reporting.recording import segments
 from tests.database import record_segment
@@ -63,6 +64,16 @@ class TestMetrics:
         variant = api.get(ROUTE).json()["metrics"][0]["variants"][0]
 
         assert (variant["variantName"], variant["isControl"]) == ("New name", False)
+
+    @pytest.mark.parametrize("is_folded", [False, True])
+    def test_a_variant_of_which_nothing_else_is_known_has_nulls(self, api, is_folded):
+        record_segment(variant_name=None, is_control=None, status=None)
+        if is_folded:
+            conversion_totals.fold()
+
+        variant = api.get(ROUTE).json()["metrics"][0]["variants"][0]
+
+        assert (variant["variantName"], variant["isControl"], variant["orderCount"]) == (None, None, 1)
 
     def test_all_rows_count(self, api):
         for _ in range(12):
@@ -125,7 +136,7 @@ class TestBadInput:
 
         assert (answer.status_code, answer.json()) == (400, {"limit": ["Must be a whole number from 1 to 100."]})
 
-    @pytest.mark.parametrize("cursor", ["", "\x00", "x" * 201])
+    @pytest.mark.parametrize("cursor", ["", "\x00", "x" * 256])
     def test_a_cursor_that_no_slug_can_be_is_refused(self, api, cursor):
         answer = api.get(ROUTE, {"cursor": cursor})
 

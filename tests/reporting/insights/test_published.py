@@ -11,16 +11,17 @@ from reporting.feeds import FEEDS
 from reporting.insights import published
 from reporting.models import ExportRun
 from tests.database import capture
-from tests.factories import quick_order_event
+from tests.factories import quick_order_event, workflow_event
 from tests.fakes import Reply, closed_port_url, fake_server
 
 REPORTS = "/admin/reports"
+METRICS = {"startCount": 20, "abortCount": 10, "completeCount": 10, "completionRate": 50}
 QUICK_ORDER = {
     "syncedAt": "2026-11-08T12:00:00.000000Z",
     "events": 40,
     "downloadUrl": "https://lake.example/object",
     "workflowUrl": "https://ci.example/run/7",
-    "metrics": {"startCount": 20, "abortCount": 10, "completeCount": 10, "completionRate": 50},
+    "metrics": METRICS,
 }
 
 pytestmark = pytest.mark.django_db
@@ -126,7 +127,6 @@ class TestByUrl:
             (changed("events", "many"), "events: A valid integer is required."),
             (changed("syncedAt", "noon"), "syncedAt: Datetime has wrong format."),
             (changed("metrics", []), "metrics: Invalid data."),
-            (changed("metrics.startCount", None), "metrics.startCount: This field may not be null."),
             (changed("metrics.completionRate", "half"), "metrics.completionRate: A valid number is required."),
         ],
         ids=lambda value: value[:20] if isinstance(value, str) else "",
@@ -140,6 +140,15 @@ class TestByUrl:
         server.usual = Reply(body=json.dumps(changed("metrics.completionRate", None)).encode())
 
         assert quick_order().status["metrics"]["completionRate"] is None
+
+    @pytest.mark.parametrize("path", [*QUICK_ORDER, *(f"metrics.{name}" for name in METRICS)])
+    def test_null_may_stand_anywhere(self, server, path):
+        server.usual = Reply(body=json.dumps(changed(path, None)).encode())
+
+        found = quick_order()
+
+        assert (found.problem, found.status is None) == ("", False)
+        assert "None" not in found.download_url + found.workflow_url
 
     def test_a_link_that_is_no_web_address_is_not_offered(self, server):
         server.usual = Reply(body=json.dumps(changed("downloadUrl", "javascript:alert(1)")).encode())
@@ -190,6 +199,55 @@ class TestTime:
 
 
 class TestOnThePage:
+    @pytest.mark.habit(
+        "Statuses of the replaced jobs may hold null anywhere, downloadUrl included.",
+        "What is null reads as unknown on the pages, and is never taken for no drift.",
+    )
+    @pytest.mark.parametrize(
+        "path", ["syncedAt", "events", "downloadUrl", "metrics", "metrics.startCount", "metrics.completionRate"]
+    )
+    def test_what_is_null_is_unknown_and_never_green(self, operator, server, path):
+        server.usual = Reply(body=json.dumps(changed(path, None)).encode())
+        capture([quick_order_event()])
+
+        answer = operator.get(REPORTS)
+
+        page = answer.content.decode()
+        funnel = page[page.index('id="funnel"') : page.index('id="workflow"')]
+        assert answer.status_code == 200
+        assert ">No drift<" not in funnel
+        assert "None" not in funnel
+        if path not in {"downloadUrl", "metrics.completionRate"}:
+            assert "unknown" in funnel
+            assert "Drift can't be computed. The export&#x27;s status has null for" in funnel
+
+    @pytest.mark.parametrize(
+        ("feed", "status"),
+        [
+            ("guardrail_workflow", {**dict.fromkeys(QUICK_ORDER), "metrics": None}),
+            (
+                "guardrail_workflow",
+                {
+                    **dict.fromkeys(QUICK_ORDER),
+                    "metrics": {"actionCounts": [None], "attachmentTotals": {"upload": None}, "providerActivity": None},
+                },
+            ),
+            ("guardrail_followups", dict.fromkeys(("cursor", "rows", "updatedAt", "downloadUrl", "workflowUrl"))),
+        ],
+        ids=["workflow", "parts of the workflow", "follow-ups"],
+    )
+    def test_the_other_feeds_take_null_too(self, operator, server, settings, feed, status):
+        settings.STATUS_URLS = {**settings.STATUS_URLS, "quick_order": "", feed: server.url}
+        server.usual = Reply(body=json.dumps(status).encode())
+        capture([workflow_event()])
+
+        page = operator.get(REPORTS).content.decode()
+
+        workflow = page[page.index('id="workflow"') : page.index('id="followups"')]
+        assert "unknown" in workflow
+        assert "None" not in workflow
+        assert "cannot be shown" not in workflow
+
     def test_a_broken_status_leaves_the_rest_of_the_page(self, operator, server):
         server.usual = Reply(500)
         capture([quick_order_event()])

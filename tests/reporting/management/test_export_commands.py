@@ -14,6 +14,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from reporting.checkpoints.stores import FileStore
 from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
 from reporting.models import Checkpoint, ExportRun, PricingExperimentSegment
@@ -36,6 +37,10 @@ def lines(path: Path) -> list[dict]:
 
 def ids(path: Path) -> list[str]:
     return [row["eventId"] for row in lines(path)]
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def manage(*arguments: str, **options) -> subprocess.CompletedProcess[bytes]:
@@ -72,7 +77,7 @@ class TestStdout:
         assert (result.returncode, len(result.stdout.splitlines()), result.stderr) == (0, 1, b"")
 
     def test_wrong_usage_is_exit_code_2(self):
-        for flags in (["--limit", "0"], ["--cursor", "yesterday"], ["--sink", "file"], ["--sink", "webhook"]):
+        for flags in (["--limit", "0"], ["--cursor", "yesterday"], ["--append"], ["--sink", "webhook"]):
             assert manage(SEGMENTS, *flags, capture_output=True).returncode == 2, flags
 
     @pytest.fixture
@@ -106,8 +111,66 @@ class TestStdout:
 
 @pytest.mark.django_db(transaction=True)
 class TestFile:
-    def test_a_checkpoint_makes_the_next_run_go_on(self, tmp_path):
+    @pytest.mark.habit(
+        "The exporters' file holds the rows of the last run, and is empty after a run that found none.",
+        "`--sink file` replaces the file by the rows of the run, all at once; `--append` adds them.",
+    )
+    def test_it_holds_the_rows_of_the_run_alone(self, tmp_path):
         flags = ["--sink", "file", "--file-path", str(tmp_path / "out.ndjson"), "--cursor-store", "file"]
+        flags += ["--cursor-store-path", str(tmp_path / "cursor.json"), "--limit", "2"]
+        record_segments(3)
+        call_command(SEGMENTS, *flags)
+        second = record_segments(3)
+
+        call_command(SEGMENTS, *flags)
+        held = ids(tmp_path / "out.ndjson")
+        call_command(SEGMENTS, *flags)
+
+        assert held == second
+        assert (tmp_path / "out.ndjson").read_bytes() == b""
+
+    @pytest.mark.habit(
+        "`--sink file` without a path writes to a file of the exporter's name in the current folder.",
+        "`guardrail_followups.ndjson` and `onboarding_pricing_segments.ndjson` are the defaults of `--file-path`.",
+    )
+    @pytest.mark.parametrize(
+        ("command", "name"),
+        [(SEGMENTS, "onboarding_pricing_segments.ndjson"), (FOLLOWUPS, "guardrail_followups.ndjson")],
+    )
+    def test_it_has_a_name_of_its_own_unless_one_is_given(self, command, name, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+
+        call_command(command, "--sink", "file")
+        call_command(command, "--sink", "file", "--gzip")
+
+        assert sorted(os.listdir(tmp_path)) == [name, f"{name}.gz"]
+
+    def test_rows_whose_checkpoint_could_not_be_written_are_in_the_next_file_too(self, tmp_path):
+        flags = ["--sink", "file", "--file-path", str(tmp_path / "out.ndjson"), "--cursor-store", "file"]
+        flags += ["--cursor-store-path", str(tmp_path / "cursor.json")]
+        first = record_segments(2)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FileStore, "write", full_disk)
+            with pytest.raises(CommandError, match="the checkpoint did not move"):
+                call_command(SEGMENTS, *flags)
+        second = record_segments(1)
+
+        call_command(SEGMENTS, *flags)
+
+        assert ids(tmp_path / "out.ndjson") == first + second
+
+    def test_a_run_that_fails_leaves_file_and_checkpoint_as_they_were(self, tmp_path):
+        (tmp_path / "out.ndjson").mkdir()
+        flags = ["--sink", "file", "--file-path", str(tmp_path / "out.ndjson"), "--cursor-store", "file"]
+        record_segments(2)
+
+        with pytest.raises(CommandError, match="it is not a regular file; the checkpoint did not move"):
+            call_command(SEGMENTS, *flags, "--cursor-store-path", str(tmp_path / "cursor.json"))
+
+        assert os.listdir(tmp_path) == ["out.ndjson"]
+
+    def test_a_checkpoint_makes_the_next_run_go_on(self, tmp_path):
+        flags = ["--sink", "file", "--append", "--file-path", str(tmp_path / "out.ndjson"), "--cursor-store", "file"]
         flags += ["--cursor-store-path", str(tmp_path / "cursor.json")]
         first = record_segments(2)
         call_command(SEGMENTS, *flags)
@@ -314,7 +377,7 @@ class TestOverHttp:
         assert (tmp_path / "api").read_bytes() == (tmp_path / "db").read_bytes()
 
     def test_it_goes_on_behind_its_checkpoint(self, flags, tmp_path):
-        flags += ["--file-path", str(tmp_path / "out"), "--cursor-store", "file"]
+        flags += ["--append", "--file-path", str(tmp_path / "out"), "--cursor-store", "file"]
         flags += ["--cursor-store-path", str(tmp_path / "c.json")]
         first = record_segments(2)
         call_command(VIA_API, *flags)
@@ -364,6 +427,14 @@ class TestOverHttp:
         with pytest.raises(CommandError, match="answered 401") as error:
             call_command(VIA_API, "--api-base-url", live_server.url, "--api-key", "a-wrong-key-indeed")
         assert "a-wrong-key-indeed" not in str(error.value)
+
+    @pytest.mark.habit(
+        "The exporter over HTTP reads http://localhost:8000 where API_BASE_URL is not set.",
+        "`API_BASE_URL` is http://localhost:8000 by default.",
+    )
+    def test_it_reads_the_installation_of_this_machine_unless_one_is_named(self, settings):
+        assert settings.API_BASE_URL == "http://localhost:8000"
+        assert "API_BASE_URL" not in os.environ
 
     def test_an_address_that_is_no_installation_is_named(self):
         with fake_server() as server, pytest.raises(CommandError, match="is it the address of a SMPLAT installation"):

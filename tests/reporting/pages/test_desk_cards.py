@@ -96,6 +96,17 @@ class TestHealth:
 
 
 class TestCards:
+    @pytest.mark.parametrize("permission", ["view_checkpoint", "change_checkpoint", "rewind_checkpoint"])
+    def test_the_checkpoint_is_a_link_for_those_who_may_open_it(self, staff_with, permission):
+        capture([quick_order_event()])
+        export()
+        page = "/admin/reporting/checkpoint/quick_order/change/"
+
+        assert f'href="{page}"' not in shown(staff_with("reporting.view_exportrun"))
+        allowed = staff_with("reporting.view_exportrun", f"reporting.{permission}")
+        assert f'href="{page}"' in shown(allowed)
+        assert allowed.get(page).status_code == 200
+
     def test_a_card_tells_object_checkpoint_and_what_waits(self, operator):
         capture([quick_order_event() for _ in range(3)])
         export()

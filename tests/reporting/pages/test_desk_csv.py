@@ -62,7 +62,7 @@ def newest_first() -> list[str]:
 class TestCells:
     def test_every_feed_gives_the_values_of_its_warehouse_shape(self, operator):
         capture([quick_order_event(), workflow_event()])
-        record_segment(feature_flag_key="flag", assignment_strategy="sequential")
+        record_segment(is_control=None, status=None, assignment_strategy="sequential")
         create_follow_up(notes="two\nlines")
 
         for feed in FEEDS.values():

@@ -1,16 +1,20 @@
 """Follow-ups and conversions on the desk: queue, timeline, form, and the pinned slice."""
 
+import html
 import re
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from psycopg import sql
 
-from reporting.models import AuditEntry, GuardrailFollowUp, SlackMessage
+from reporting.insights import conversions
+from reporting.models import AuditEntry, GuardrailFollowUp, PricingExperimentSegment, SlackMessage
 from reporting.pages import conversions as conversions_page
+from smplat.lib.query_timeout import QueryTimeoutError
 from tests.database import capture, record_follow_up, record_segment
 from tests.factories import follow_up, workflow_event
 
@@ -43,6 +47,13 @@ def token(client, **query) -> str:
 
 def sent(**changes) -> dict[str, str]:
     return {"action": "pause", "provider_id": "p-1", "token": str(uuid.uuid4()), **changes}
+
+
+def pin_of(page: str) -> str:
+    """The link that pins the conversions on show."""
+    found = re.search(r'href="([^"]+)">Pin this slice', page)
+    assert found is not None
+    return html.unescape(found[1])
 
 
 class TestQueue:
@@ -130,6 +141,24 @@ class TestTimeline:
 
         assert seen == [f"note {number}" for number in reversed(range(33))]
 
+    @pytest.mark.habit(
+        "The page sends attachments with a follow-up.",
+        "They are kept, and shown in the timeline and in Slack.",
+    )
+    def test_attachments_are_shown_and_only_web_addresses_are_links(self, operator):
+        files = [
+            {"name": "<b>screen</b>.png", "url": "https://files.example/1?a=1&b", "size": 2048},
+            {"fileName": "notes.pdf", "href": "javascript:alert(1)"},
+        ]
+        record_follow_up(provider_id="p-1", attachments=files)
+
+        page = section(operator, providerId="p-1")
+
+        link = '<a href="https://files.example/1?a=1&amp;b" rel="noopener noreferrer nofollow">'
+        assert page.count(f"{link}&lt;b&gt;screen&lt;/b&gt;.png</a>") == 2, "in the queue and in the timeline"
+        assert "notes.pdf" in page
+        assert "javascript:" not in page
+
     def test_a_provider_without_follow_ups_is_told(self, operator):
         assert "There is no follow-up of this provider." in section(operator, providerId="nobody")
 
@@ -152,6 +181,7 @@ class TestTimeline:
 
 class TestForm:
     def test_it_records_what_rest_records(self, operator):
+        as_of = conversions.newest_settled()
         answer = operator.post(
             REPORTS,
             sent(
@@ -177,7 +207,7 @@ class TestForm:
             "platform_context_handle": "@one",
             "platform_context_type": "IG",
             "conversion_cursor": None,
-            "conversion_href": "http://127.0.0.1:8000/admin/reports#conversions",
+            "conversion_href": f"http://127.0.0.1:8000/admin/reports?asOf={as_of}#experiment-analytics",
         }
 
     def test_what_is_left_empty_is_null(self, operator):
@@ -186,12 +216,28 @@ class TestForm:
         row = GuardrailFollowUp.objects.get()
         assert (row.provider_name, row.notes, row.platform_context_id) == (None, None, None)
 
-    def test_a_pinned_slice_goes_along(self, operator):
+    @pytest.mark.habit(
+        "A follow-up linked to the conversions as they were when it was recorded.",
+        "Its link carries asOf, and the page counts up to there.",
+    )
+    def test_a_pinned_slice_goes_along_with_its_counts(self, operator):
+        record_segment("spring&co")
+        as_of = conversions.newest_settled()
         operator.post(f"{REPORTS}?conversionCursor=spring%26co", sent())
 
         row = GuardrailFollowUp.objects.get()
         assert row.conversion_cursor == "spring&co"
-        assert row.conversion_href == "http://127.0.0.1:8000/admin/reports?conversionCursor=spring%26co#conversions"
+        page = "http://127.0.0.1:8000/admin/reports"
+        assert row.conversion_href == f"{page}?conversionCursor=spring%26co&asOf={as_of}#experiment-analytics"
+
+    def test_a_view_that_is_pinned_to_a_time_goes_along_as_it_is(self, operator):
+        record_segment()
+        as_of = conversions.newest_settled()
+        record_segment()
+
+        operator.post(f"{REPORTS}?asOf={as_of}", sent())
+
+        assert f"?asOf={as_of}#" in str(GuardrailFollowUp.objects.get().conversion_href)
 
     def test_the_pin_stays_after_recording(self, operator):
         answer = operator.post(f"{REPORTS}?conversionCursor=spring", sent())
@@ -308,13 +354,18 @@ class TestConversions:
         assert "25 %" in page
         assert ">control</span>" in page
 
+    def test_what_a_storefront_did_not_send_reads_unknown(self, operator):
+        record_segment("spring-offer", "bundle", variant_name=None, is_control=None)
+
+        assert "name unknown, cohort unknown" in self.conversions(operator)
+
     def test_a_cursor_pins_the_slice_behind_it(self, operator):
         for slug in ("alpha", "bravo", "charlie"):
             record_segment(slug)
 
         page = self.conversions(operator, conversionCursor="alpha", rows="onboarding_segments")
 
-        assert "This slice is pinned to the cursor <strong>alpha</strong>" in page
+        assert "Showing experiments after “<strong>alpha</strong>”, with live counts." in page
         assert "bravo" in page
         assert '<a href="/admin/reports?rows=onboarding_segments#conversions">Back to live</a>' in page
 
@@ -330,24 +381,119 @@ class TestConversions:
     def test_a_cursor_that_no_slug_can_be_is_explained(self, operator, cursor):
         page = self.conversions(operator, conversionCursor=cursor)
 
-        assert "conversionCursor is a slug of 1 to 200 characters" in page
+        assert "conversionCursor must be an experiment of 1–255 characters." in page
         assert ">Live</span>" in page
+
+    @pytest.mark.habit(
+        "A link to a slice of an experiment that is gone showed an empty table.",
+        "The page says that there is no such experiment, and shows all of them.",
+    )
+    def test_an_unknown_cursor_says_so_and_hides_nothing(self, operator):
+        record_segment("alpha")
+
+        page = self.conversions(operator, conversionCursor="bravo")
+
+        assert "There is no experiment “bravo”, so the list starts with the first one." in page
+        assert ">Live</span>" in page
+        assert ">alpha</th>" in page
 
     def test_a_cursor_with_markup_is_inert(self, operator):
         page = self.conversions(operator, conversionCursor="<script>alert(1)</script>")
 
         assert "<script>alert" not in page
-        assert "There is no experiment behind this cursor." in page
+        assert "There is no experiment “&lt;script&gt;" in page
+
+    def test_the_last_slice_says_that_there_is_no_more(self, operator):
+        record_segment("alpha")
+
+        assert "There are no more experiments in this view." in self.conversions(operator, conversionCursor="alpha")
+
+    @pytest.mark.habit(
+        "A link to conversions was a snapshot: the same numbers whenever it was opened.",
+        "“Pin this slice” gives a link whose numbers stay; it says as of when they are.",
+    )
+    def test_a_pinned_slice_keeps_its_counts_and_says_of_when_they_are(self, operator):
+        at = datetime(2026, 11, 24, 12, 21, tzinfo=UTC)
+        PricingExperimentSegment.objects.filter(pk=record_segment("spring")).update(recorded_at=at)
+        pin = pin_of(self.conversions(operator))
+        for slug in ("autumn", "spring"):
+            record_segment(slug)
+
+        page = part(operator.get(pin), 'id="conversions"', 'id="rows"')
+
+        assert ">24 Nov 12:21</time></strong> UTC: later assignments aren't counted." in page
+        assert '>spring</th><td class="desk-number">1</td>' in page
+        assert "autumn" not in page
+        assert ">Pinned</span>" in page
+        assert '<a href="/admin/reports?#conversions">Back to live</a>' in page
+
+    def test_pages_of_a_pinned_view_stay_in_it(self, operator):
+        for number in range(12):
+            record_segment(f"slug-{number:02}")
+        as_of = conversions.newest_settled()
+
+        assert f"asOf={as_of}&amp;conversionCursor=slug-09" in self.conversions(operator, asOf=as_of)
+
+    @pytest.mark.parametrize(
+        ("as_of", "problem"),
+        [
+            ("", "asOf must be a position, an integer of at most 18 digits."),
+            ("yesterday", "asOf must be a position, an integer of at most 18 digits."),
+            ("-1", "asOf must be a position, an integer of at most 18 digits."),
+            ("٣", "asOf must be a position, an integer of at most 18 digits."),
+            ("9" * 19, "asOf must be a position, an integer of at most 18 digits."),
+            ("9" * 18, "is newer than the newest assignment."),
+        ],
+    )
+    def test_a_time_that_cannot_be_is_explained_and_live_counts_shown(self, operator, as_of, problem):
+        record_segment("alpha")
+
+        page = self.conversions(operator, asOf=as_of)
+
+        assert problem in page
+        assert "These are live counts." in page
+        assert ">Live</span>" in page
+
+    def test_a_time_before_the_first_assignment_is_explained(self, operator):
+        record_segment("alpha")
+
+        page = self.conversions(operator, asOf=0)
+
+        assert "As of a time before the first assignment." in page
+        assert "There are no experiments in this view." in page
+
+    @pytest.mark.habit(
+        "daily assignments per experiment as a sparkline", "the column of the last 14 days in Conversions"
+    )
+    def test_an_experiment_has_a_line_of_its_last_days(self, operator):
+        for _ in range(3):
+            record_segment("spring-offer", "bundle")
+
+        page = self.conversions(operator)
+
+        assert 'aria-label="3 assignments in 14 days, 3 on the busiest, 3 today"' in page
+        assert 'points="4.0,22.0 12.0,22.0' in page
+        assert '108.0,2.0"' in page
+
+    def test_days_that_take_too_long_to_count_are_left_out(self, operator, monkeypatch):
+        def fail(*args):
+            raise QueryTimeoutError
+
+        monkeypatch.setattr(conversions_page, "daily_assignments", fail)
+        record_segment("spring-offer", "bundle")
+
+        page = self.conversions(operator)
+
+        assert "spring-offer" in page
+        assert "chart-trend" not in page
 
     def test_a_database_that_takes_too_long_does_not_hold_the_page(self, operator, monkeypatch):
-        from psycopg import sql
-
-        from reporting.insights import conversions
-
         monkeypatch.setattr(conversions_page, "_TIMEOUT", timedelta(milliseconds=20))
-        monkeypatch.setattr(conversions, "_CONVERSIONS", sql.SQL("SELECT pg_sleep(5)"))
+        monkeypatch.setattr(conversions, "_LIVE", sql.SQL("SELECT pg_sleep(5)"))
+        monkeypatch.setattr(conversions, "_AS_OF", sql.SQL("SELECT pg_sleep(5)"))
 
         assert "are being summed up for the first time" in self.conversions(operator)
+        assert "Counting the conversions as of then takes the database longer" in self.conversions(operator, asOf=0)
 
     def test_a_database_that_is_away_is_not_taken_for_a_slow_one(self, rf, monkeypatch):
         def fail(*args):
@@ -373,10 +519,11 @@ class TestCost:
 
         record_follow_up(provider_id="p-1")
         status_event("p-2", "breached")
+        record_segment("slug")
         few = count()
         for number in range(30):
             record_follow_up(provider_id=f"p-{number}")
             status_event(f"p-{number + 20}", "warning")
             record_segment(f"slug-{number}")
 
-        assert count() == few <= 9
+        assert count() == few <= 15

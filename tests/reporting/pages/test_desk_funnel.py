@@ -52,12 +52,27 @@ class TestComparison:
         assert figures("live") == {"startCount": 4, "abortCount": 1, "completeCount": 2, "completionRate": 50}
         assert set(figures("export").values()) == {None}
 
-    def test_events_after_the_export_are_a_delta_and_no_drift(self):
+    @pytest.mark.habit(
+        "The delta was export − storefront: negative where the export had fewer.",
+        "The same sign, over the events that the export held.",
+    )
+    def test_the_delta_is_export_minus_storefront(self):
+        events(starts=10, completes=5)
+        falsify(export(), startCount=8, completionRate=63)
+
+        assert figures("delta") == {"startCount": -2, "abortCount": 0, "completeCount": 0, "completionRate": 13}
+
+    @pytest.mark.habit(
+        "The export was compared with the newest 5,000 events, so that the delta grew until the next run.",
+        "The export is compared with the events that it held; newer ones are counted as newer.",
+    )
+    def test_events_after_the_export_are_neither_delta_nor_drift(self):
         events(starts=10, completes=5)
         export()
         events(starts=10)
 
-        assert figures("delta") == {"startCount": 10, "abortCount": 0, "completeCount": 0, "completionRate": -25}
+        assert figures("live")["startCount"] == 20
+        assert figures("delta") == {"startCount": 0, "abortCount": 0, "completeCount": 0, "completionRate": 0}
         assert figures("drift") == {"startCount": 0, "abortCount": 0, "completeCount": 0, "completionRate": 0}
         assert (comparison().newer, comparison().is_drifting) == (10, False)
 
@@ -111,7 +126,7 @@ class TestComparison:
         export()
 
         assert comparison().uncompared == "The export holds 5 events; more than 4 are not compared."
-        assert set(figures("drift").values()) == {None}
+        assert set(figures("delta").values()) == set(figures("drift").values()) == {None}
 
     def test_an_export_older_than_the_retention_is_not_compared(self, settings):
         events(starts=5)
@@ -163,7 +178,25 @@ class TestPage:
 
         assert "3 newer than the export" in page
         assert "No drift" in page
-        assert "+3" in page
+        assert "+3" not in page
+
+    def test_the_chart_compares_the_same_events(self, operator):
+        events(starts=2)
+        export()
+        events(starts=3)
+
+        bars = operator.get(REPORTS).context["funnel"]["chart"].groups[0].bars
+
+        assert [(bar.series, bar.value) for bar in bars] == [("storefront", 2), ("export", 2)]
+
+    def test_a_delta_carries_its_sign(self, operator):
+        events(starts=100)
+        falsify(export(), startCount=97, abortCount=2)
+
+        page = shown(operator)
+
+        assert '<td class="desk-number">-3</td>' in page
+        assert '<td class="desk-number">+2</td>' in page
 
     def test_drift_is_marked_in_words_and_leads_to_the_run(self, operator):
         events(starts=100)
@@ -247,6 +280,14 @@ class TestWorkflow:
         assert "attachment.upload" in page
         assert 'href="?providerId=p%26q#followups"' in page
         assert "&lt;b&gt;P&lt;/b&gt;" in page
+
+    def test_a_provider_without_an_id_has_no_page(self, operator):
+        capture([workflow_event(providerId=None), workflow_event(providerId=None, providerName=None)])
+
+        page = operator.get(REPORTS).content.decode()
+
+        assert '<th scope="row">ViralHub</th>' in page
+        assert '<th scope="row">Unknown provider</th>' in page
 
     def test_an_empty_one_says_what_to_do(self, operator):
         assert "No workflow event was captured yet." in operator.get(REPORTS).content.decode()

@@ -1,5 +1,6 @@
 """The onboarding page: filters, pages, counts, and the journey of an order."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -12,8 +13,10 @@ from reporting.insights import assignments
 from reporting.models import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
 from reporting.pages import onboarding
 from reporting.recording import segments
-from tests.database import capture, database_url, record_segment
+from smplat.lib.query_timeout import QueryTimeoutError
+from tests.database import capture, database_url, export, record_segment
 from tests.factories import experiment, quick_order_event
+from tests.fakes import Reply, fake_server
 
 ONBOARDING = "/admin/onboarding"
 NOON = datetime(2026, 11, 8, 12, tzinfo=UTC)
@@ -26,6 +29,13 @@ def shown(answer) -> list[uuid.UUID]:
 
 def text(answer) -> str:
     return " ".join(answer.content.decode().split())
+
+
+def funnel_of(answer) -> str:
+    """The comparison of storefront and export."""
+    page = text(answer)
+    start = page.index('<section class="desk-section" id="funnel"')
+    return page[start : page.index("</section>", start)]
 
 
 def at(key: uuid.UUID, moment: datetime) -> uuid.UUID:
@@ -91,7 +101,7 @@ class TestFilters:
             ({"since": "0001-01-01"}, "Must lie between 1970-01-01 and 2199-12-31."),
             ({"until": "9999-12-31"}, "Must lie between 1970-01-01 and 2199-12-31."),
             ({"since": "2026-02-02", "until": "2026-02-01"}, "Must not lie before the first day."),
-            ({"slug": "s" * 201}, "Must be a text of at most 200 characters."),
+            ({"slug": "s" * 256}, "Must be a text of at most 255 characters."),
             ({"order": "o" * 101}, "Must be a text of at most 100 characters."),
             ({"status": "a\x00b"}, "Null characters are not allowed."),
             ({"before": "soon"}, "before: Must be a time such as"),
@@ -176,13 +186,17 @@ class TestPages:
                 operator.get(ONBOARDING, query)
             return len(queries)
 
+        capture([quick_order_event()])
+        export()
         before = count()
         for _ in range(120):
             record_segment()
+        capture([quick_order_event() for _ in range(50)])
+        export()
 
-        assert count() == before <= 8
-        assert count(slug="spring-offer", status="running", since="2026-01-01") <= 8
-        assert count(slug="spring-offer") <= 9
+        assert count() == before <= 16
+        assert count(slug="spring-offer", status="running", since="2026-01-01") <= 16
+        assert count(slug="spring-offer") <= 17
 
     def test_filters_that_take_too_long_are_explained(self, operator, monkeypatch):
         monkeypatch.setattr(onboarding, "TIMEOUT", timedelta(milliseconds=100))
@@ -266,6 +280,58 @@ class TestFunnel:
             assert "<dt>Completion rate</dt><dd>100 %</dd>" in text(answer)
         assert "<html" not in text(fragment)
 
+    @pytest.mark.habit(
+        "/admin/onboarding compared the funnel with the status JSON, with a chart, deltas and a drift sparkline.",
+        "Both pages show the same comparison; the sparkline opens under “Drift of the last runs”.",
+    )
+    def test_it_compares_with_the_export_as_the_reports_do(self, operator):
+        capture([quick_order_event() for _ in range(3)])
+        export()
+        capture([quick_order_event()])
+
+        sections = [funnel_of(operator.get(path)) for path in (ONBOARDING, "/admin/reports")]
+
+        assert sections[0] == sections[1]
+        for part in ('id="funnel-startCount"', "1 newer than the export", "<polyline", 'id="drift-history"'):
+            assert part in sections[0]
+
+    @pytest.mark.habit(
+        "Both pages linked the workflow, the exported file and the local NDJSON.",
+        "Buttons below the comparison, for those who may download exports.",
+    )
+    def test_files_and_workflow_are_one_click_away_for_those_who_may(self, operator, staff_with):
+        capture([quick_order_event()])
+        run = export()
+
+        page = funnel_of(operator.get(ONBOARDING))
+        viewer = funnel_of(staff_with("reporting.view_exportrun").get(ONBOARDING))
+
+        assert f'href="/admin/reports/runs/{run.pk}/download">Download latest file' in page
+        assert f'href="{run.absolute_url}">Open workflow' in page
+        assert 'href="/api/telemetry/quick-order/export">Local NDJSON' in page
+        assert operator.get("/api/telemetry/quick-order/export").status_code == 200
+        assert "Open workflow" in viewer
+        assert "Download latest file" not in viewer
+        assert "Local NDJSON" not in viewer
+
+    def test_a_status_of_another_installation_brings_its_own_links(self, operator, settings):
+        capture([quick_order_event()])
+        status = {
+            "syncedAt": "2026-11-08T12:00:00Z",
+            "events": 1,
+            "downloadUrl": "https://lake.example/object",
+            "workflowUrl": "https://ci.example/run/7",
+            "metrics": {"startCount": 1, "abortCount": 0, "completeCount": 0, "completionRate": 0},
+        }
+        with fake_server() as server:
+            server.usual = Reply(body=json.dumps(status).encode())
+            settings.STATUS_URLS = {**settings.STATUS_URLS, "quick_order": server.url}
+
+            page = funnel_of(operator.get(ONBOARDING))
+
+        assert 'href="https://lake.example/object" rel="noreferrer">Download latest file' in page
+        assert 'href="https://ci.example/run/7">Open workflow' in page
+
 
 @pytest.mark.django_db
 class TestJourney:
@@ -287,6 +353,15 @@ class TestJourney:
         assert "&lt;script&gt;1" in page
         assert f"/admin/reports/feeds/onboarding_segments/records/{key}" in page
         assert "SO-7" in page
+
+    def test_what_a_storefront_did_not_send_reads_unknown(self, operator):
+        order = uuid.uuid4()
+        record_segment(order_id=order, variant_name=None, is_control=None, status=None)
+
+        for path in (ONBOARDING, f"{ONBOARDING}/orders/{order}"):
+            page = text(operator.get(path))
+            assert "name unknown, cohort unknown" in page
+            assert "<td>unknown</td> <td>unknown</td>" in page
 
     def test_events_and_assignments_are_the_newest_of_many(self, operator, monkeypatch):
         monkeypatch.setattr(onboarding, "SHOWN_EVENTS", 3)
@@ -330,3 +405,23 @@ class TestWho:
             assert client.get(path).status_code == 302
             assert other.get(path).status_code == 403
             assert viewer.get(path).status_code == 200
+
+
+@pytest.mark.django_db
+class TestJourneys:
+    def test_active_and_stalled_ones_are_counted_with_what_that_means(self, operator):
+        record_segment()
+
+        page = " ".join(operator.get(ONBOARDING).content.decode().split())
+
+        assert "<dt>Active</dt><dd>1</dd>" in page
+        assert "<dt>Stalled</dt><dd>0</dd>" in page
+        assert "One without an event for 7 days has stalled." in page
+
+    def test_a_count_that_takes_too_long_is_left_out(self, operator, monkeypatch):
+        def fail(now):
+            raise QueryTimeoutError
+
+        monkeypatch.setattr("reporting.insights.journeys.journeys", fail)
+
+        assert "The database took too long to count the journeys." in operator.get(ONBOARDING).content.decode()

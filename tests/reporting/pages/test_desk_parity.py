@@ -82,6 +82,14 @@ class TestEqual:
         assert "desk-badge-bad" not in html
         assert "Repair" not in html
 
+    def test_it_says_how_many_came_without_an_id(self, operator, warehouse):
+        capture([quick_order_event(id=None)])
+        check_parity()
+
+        assert "received 1 = accepted 1 + duplicate 0 + ignored 0 + rejected 0; 1 accepted without an id" in section(
+            operator
+        )
+
     def test_what_was_found_stays_when_the_next_check_fails(self, operator, warehouse, settings):
         exported(3)
         loaded()

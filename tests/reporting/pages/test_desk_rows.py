@@ -157,6 +157,14 @@ class TestRecord:
         assert "As it left the client" not in page
         assert "spring-offer" in page
 
+    def test_what_a_storefront_did_not_send_reads_unknown(self, operator):
+        key = record_segment(variant_name=None, is_control=None, status=None)
+
+        page = operator.get(record_path("onboarding_segments", key)).content.decode()
+
+        assert page.count("<dd>unknown</dd>") == 5
+        assert "unknown" in operator.get("/admin/reports", {"rows": "onboarding_segments"}).content.decode()
+
     def test_it_says_whether_the_row_is_exported(self, operator):
         key = record_segment()
         path = record_path("onboarding_segments", key)

@@ -104,6 +104,12 @@ class TestProgress:
         assert '<progress aria-label="Progress of the run" max="400" value="100">' in text(answer)
         assert "HX-Refresh" not in answer.headers
 
+    def test_it_speaks_of_one_row(self, operator):
+        run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.OPERATOR)
+        ExportRun.objects.update(state="running", started_at=timezone.now(), expected_rows=1, delivered_rows=0)
+
+        assert "0 of 1 row</strong>" in text(operator.get(f"{run.get_absolute_url()}/progress"))
+
     def test_a_run_that_ended_has_its_page_loaded_anew(self, operator):
         capture([quick_order_event()])
 
@@ -148,6 +154,23 @@ class TestRunPage:
         page = text(operator.get(run.get_absolute_url()))
 
         assert f'<span class="runs-took">+2.50 s</span> {lines[1].message}' in page
+
+    @pytest.mark.parametrize(
+        ("size", "shown"), [(390, "<dd>390 bytes</dd>"), (2_048, '2.0 KB <span class="desk-quiet">2048 bytes</span>')]
+    )
+    def test_a_size_is_said_once(self, operator, size, shown):
+        run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.OPERATOR)
+        ExportRun.objects.update(state="succeeded", bytes=size)
+
+        assert shown in text(operator.get(run.get_absolute_url()))
+
+    def test_the_steps_of_one_row_speak_of_one_row(self, operator):
+        capture([quick_order_event()])
+
+        page = text(operator.get(export().get_absolute_url()))
+
+        assert "Read 1 row, positions" in page
+        assert "1 rows" not in page
 
     def test_the_receipt_is_the_manifest_of_the_object(self, operator):
         capture([quick_order_event() for _ in range(2)])

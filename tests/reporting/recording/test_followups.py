@@ -139,12 +139,29 @@ class TestRecording:
             "provider-other": False,
         }
 
-    def test_a_name_that_is_left_out_stays_known(self, api):
+    @pytest.mark.habit(
+        "A follow-up may name its provider by the id alone.",
+        "The provider's known name and the platform of its last follow-up are filled in.",
+    )
+    def test_of_a_provider_that_is_given_by_its_id_the_rest_is_filled_in(self, api):
+        first = post(api).json()["entry"]
+
+        answer = post(api, providerName=None, platformContext=None).json()
+
+        assert (answer["entry"]["providerName"], answer["status"]["providerName"]) == ("ViralHub", "ViralHub")
+        assert answer["entry"]["platformContext"] == first["platformContext"]
+
+    def test_a_platform_that_is_given_is_kept(self, api):
         post(api)
 
-        answer = post(api, providerName=None).json()
+        entry = post(api, providerName=None, platformContext={"id": "tiktok"}).json()["entry"]
 
-        assert (answer["entry"]["providerName"], answer["status"]["providerName"]) == (None, "ViralHub")
+        assert entry["platformContext"] == {"id": "tiktok", "label": None, "handle": None, "platformType": None}
+
+    def test_a_name_without_a_platform_is_about_no_platform(self, api):
+        post(api)
+
+        assert post(api, platformContext=None).json()["entry"]["platformContext"] is None
 
     def test_both_spellings_of_keys_are_read(self, api):
         snake = {
@@ -181,8 +198,54 @@ class TestRecording:
 
         assert (entry["conversionCursor"], entry["conversionHref"]) == (None, None)
 
+    @pytest.mark.habit(
+        "A follow-up's conversionHref may be relative: /admin/reports?…",
+        "It is resolved against PUBLIC_BASE_URL and stored with its host.",
+    )
+    @pytest.mark.parametrize("href", ["/admin/reports?conversionCursor=a#x", "admin/reports?conversionCursor=a#x"])
+    def test_a_relative_link_is_one_of_the_desk(self, api, settings, href):
+        settings.PUBLIC_BASE_URL = "https://desk.example"
+
+        entry = post(api, conversionHref=href).json()["entry"]
+
+        assert entry["conversionHref"] == "https://desk.example/admin/reports?conversionCursor=a#x"
+
+    @pytest.mark.habit(
+        "A follow-up may carry a conversionCursor without a link.",
+        "It gets the link of the page, the same in the row, in Slack and on the page.",
+    )
+    def test_a_cursor_without_a_link_gets_the_one_of_the_page(self, api, settings):
+        settings.PUBLIC_BASE_URL = "https://desk.example"
+        settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK = "http://127.0.0.1:9/services/secret"
+        link = "https://desk.example/admin/reports?conversionCursor=spring%26co%2F1#experiment-analytics"
+
+        entry = post(api, conversionCursor="spring&co/1", conversionHref=None).json()["entry"]
+
+        assert entry["conversionHref"] == GuardrailFollowUp.objects.get().conversion_href == link
+        assert f"<{link}|Historical conversion slice" in SlackMessage.objects.get().text
+
+    def test_the_longest_cursor_has_a_link_that_fits(self, api):
+        entry = post(api, conversionCursor="🛒" * 500, conversionHref=None).json()["entry"]
+
+        assert post(api, conversionHref=entry["conversionHref"]).status_code == 201
+
+    def test_attachments_are_kept_and_do_not_leave_with_the_row(self, api):
+        sent = [{"id": "a-1", "name": "screen.png", "size": 7, "tags": [None]}, "notes.pdf"]
+
+        answer = post(api, attachments=sent)
+
+        assert answer.status_code == 201
+        assert GuardrailFollowUp.objects.get().attachments == sent
+        assert "attachments" not in answer.json()["entry"]
+
+    @pytest.mark.parametrize("none", [None, []])
+    def test_no_attachments_are_null(self, api, none):
+        post(api, attachments=none)
+
+        assert GuardrailFollowUp.objects.get().attachments is None
+
     def test_unknown_keys_are_ignored(self, api):
-        assert post(api, attachments=[{"url": "data:" + "x" * 50_000}], createdAt="1999").status_code == 201
+        assert post(api, screenshots=[{"url": "data:" + "x" * 50_000}], createdAt="1999").status_code == 201
 
     def test_notes_of_500_characters_are_kept_as_they_were_sent(self, api):
         notes = " ünïcode <b>&\n" + "x" * 486
@@ -315,10 +378,16 @@ BAD_FIELDS: list[tuple[str, object, str]] = [
     ("conversionHref", "https:///path", "conversionHref"),
     ("conversionHref", "http://", "conversionHref"),
     ("conversionHref", "//shop.example/", "conversionHref"),
-    ("conversionHref", "/admin/reports", "conversionHref"),
+    ("conversionHref", "/admin reports", "conversionHref"),
     ("conversionHref", "data:text/html,x", "conversionHref"),
     ("conversionHref", "ftp://shop.example/", "conversionHref"),
-    ("conversionHref", "https://shop.example/" + "x" * 2_000, "conversionHref"),
+    ("conversionHref", "https://shop.example/" + "x" * 8_000, "conversionHref"),
+    ("conversionHref", "/" + "x" * 8_000, "conversionHref"),
+    ("attachments", {"name": "screen.png"}, "attachments"),
+    ("attachments", "screen.png", "attachments"),
+    ("attachments", [{}] * 21, "attachments"),
+    ("attachments", ["x" * 70_000], "attachments"),
+    ("attachments", [{"name": "a\x00b"}], "attachments[0].name"),
 ]
 
 
@@ -338,7 +407,7 @@ class TestBadInput:
         assert answer.json() == {
             "action": ["Must be one of pause, resume, escalate."],
             "notes": ["Must be a text of 0 to 500 characters."],
-            "conversionHref": ["Must be an http:// or https:// URL of at most 2000 characters."],
+            "conversionHref": ["Must be an http:// or https:// URL of at most 8000 characters."],
         }
 
     def test_an_empty_object_lacks_its_provider_and_action(self, api):

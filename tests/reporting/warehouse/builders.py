@@ -52,11 +52,12 @@ def put(feed: Feed, name: str, rows: list[Any], shape: str = "wire", manifest: d
         feed: whose object it is.
         name: its name; one that ends with ``.gz`` is compressed.
         rows: its rows; bytes stand for a line as it is.
-        shape: the shape of the rows, which decides on the folder.
+        shape: the shape of the rows; those in wire shape lie where the feed's job writes, the others on the stage.
         manifest: what the manifest says otherwise than it should.
     """
     key = "id" if shape == "wire" and feed.window else feed.key_column
-    folder = next(uri for uri, of_shape in objects.folders(feed).items() if of_shape == shape)
+    by_job, by_shim = objects.folders(feed)
+    folder = by_job if shape == "wire" else by_shim
     uri = f"{folder}/2026/11/08/{name}"
     with ObjectWriter(feed, shape, gzip=name.endswith(".gz")) as writer:
         writer.add([line(position, row, key) for position, row in enumerate(rows, start=1)])

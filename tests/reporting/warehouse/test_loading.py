@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import orjson
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -161,15 +162,15 @@ class TestLoading:
 
         size = orjson.loads(b"".join(storage.read(manifest_uri(uri))))["bytes"]
         assert f"quick_order: 2 rows of {uri}; 0 refused\n" in said
-        assert f"quick_order: loaded 1 objects, 2 rows, {size} bytes\n" in said
+        assert f"quick_order: loaded 1 object, 2 rows, {size:,} bytes\n" in said
 
     def test_a_dry_run_says_the_size_and_loads_nothing(self, warehouse):
         put(QUICK_ORDER, "a.ndjson", [quick_order_row(), quick_order_row()])
 
         said = load(warehouse, "--dry-run")
 
-        assert "quick_order: would load 1 objects, 2 rows, " in said
-        assert "quick_order: loaded 1 objects, 2 rows, " in load(warehouse)
+        assert "quick_order: would load 1 object, 2 rows, " in said
+        assert "quick_order: loaded 1 object, 2 rows, " in load(warehouse)
         assert "quick_order: would load 0 objects, 0 rows, 0 bytes" in load(warehouse, "--dry-run")
 
 
@@ -243,7 +244,7 @@ class TestQuarantine:
 
         said = failed_load(warehouse)
 
-        assert said.startswith(f"1 objects were not loaded:\n{bad} (in quarantine): ")
+        assert said.startswith(f"1 object not loaded:\n{bad} (in quarantine): ")
         assert reason in said
         assert list(table(warehouse, "quick_order")) == [good["id"]]
         assert history(warehouse)[bad][0] == "quarantined"
@@ -314,7 +315,7 @@ class TestRefusedRows:
 
         said = load(warehouse)
 
-        assert "quick_order: loaded 1 objects, 2 rows" in said
+        assert "quick_order: loaded 1 object, 2 rows" in said
         assert "; 1 rows refused" in said
         assert sorted(table(warehouse, "quick_order")) == sorted(row["id"] for row in good)
         assert history(warehouse) == {uri: ("loaded", 3, 2, 1, None)}
@@ -326,16 +327,27 @@ class TestRefusedRows:
     def test_an_unknown_boolean_is_refused(self, warehouse):
         ids = {name: str(uuid.uuid4()) for name in ("eventId", "journeyId", "orderId")}
         texts = {"slug": "s", "variantKey": "v", "status": "running", "recordedAt": "2026-11-08T08:04:48.397123Z"}
-        put(SEGMENTS, "a.ndjson", [{**ids, **texts, "isControl": value} for value in ("yes", 1, None, False)])
+        put(SEGMENTS, "a.ndjson", [{**ids, **texts, "isControl": value} for value in ("yes", 1, None)])
 
         load(warehouse, "--feed", "onboarding_segments")
 
         assert [row[3] for row in refused(warehouse)] == [
             "row.isControl: Must be true or false.",
             "row.isControl: Must be true or false.",
-            "row.isControl: Must not be null or missing.",
         ]
-        assert [row[7] for row in table(warehouse, SEGMENTS.key).values()] == [False]
+        assert [row[7] for row in table(warehouse, SEGMENTS.key).values()] == [None]
+
+    def test_a_table_of_an_earlier_version_takes_null_where_that_is_allowed_by_now(self, warehouse):
+        load(warehouse)
+        with opened(warehouse) as connection:
+            connection.execute(f"ALTER TABLE {SEGMENTS.table} ALTER COLUMN status SET NOT NULL")
+        ids = {name: str(uuid.uuid4()) for name in ("event_id", "journey_id", "order_id")}
+        required = {"slug": "s", "variant_key": "v", "recorded_at": "2026-11-08T08:04:48.397123Z"}
+        put(SEGMENTS, "a.ndjson", [{**ids, **required}], shape="warehouse")
+
+        load(warehouse)
+
+        assert [row[7:11] for row in table(warehouse, SEGMENTS.key).values()] == [(None, None, None, None)]
 
     def test_the_short_cut_reads_rows_as_the_shim_does(self):
         odd: list[Any] = [
@@ -472,6 +484,50 @@ class TestLargeObjects:
         few, many = peak(5_000), peak(20_000)
 
         assert many < few + 200_000
+
+
+def rows_read_by_an_older_duckdb(warehouse: Path) -> str:
+    """What the command line of DuckDB 1.x says about how many rows were loaded."""
+    query = f"SELECT COUNT(*) AS rows FROM {FOLLOWUPS.table}"  # noqa: S608 - a name of ours
+    command = [sys.executable, "-m", "duckdb_cli", "-readonly", "-csv", "-noheader", str(warehouse), query]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    return ran.stdout.strip() or ran.stderr.strip()
+
+
+class TestTheVersionOfTheFile:
+    @pytest.mark.habit(
+        "Notebooks open the warehouse's DuckDB file with the DuckDB 1.x that they have.",
+        "`load_warehouse` makes files that DuckDB 1.x reads, unless `?storage_version=` says otherwise.",
+    )
+    def test_duckdb_1_reads_a_file_of_the_load(self, warehouse):
+        put(FOLLOWUPS, "a.ndjson", [followup_row(), followup_row()], shape="warehouse")
+        load(warehouse)
+
+        assert rows_read_by_an_older_duckdb(warehouse) == "2"
+
+    def test_another_version_can_be_chosen(self, warehouse):
+        call_command("load_warehouse", "--target", f"duckdb://{warehouse}?storage_version=v2.0.0", stderr=StringIO())
+
+        assert "created with a newer version of DuckDB" in rows_read_by_an_older_duckdb(warehouse)
+
+    def test_a_file_that_is_there_keeps_its_version_and_goes_on_being_loaded(self, warehouse):
+        warehouse.parent.mkdir()
+        duckdb.connect(warehouse).close()
+        put(FOLLOWUPS, "a.ndjson", [followup_row()], shape="warehouse")
+        load(warehouse)
+
+        assert len(table(warehouse, FOLLOWUPS.key)) == 1
+        assert "created with a newer version of DuckDB" in rows_read_by_an_older_duckdb(warehouse)
+
+    @pytest.mark.parametrize(
+        ("query", "reason"),
+        [
+            ("storage_version=v9", "The version string 'v9' is not a known DuckDB version"),
+            ("version=v1.0.0", "the URL of a DuckDB file has no version; it has storage_version"),
+        ],
+    )
+    def test_an_unknown_version_or_option_is_named(self, warehouse, query, reason):
+        assert reason in failed_load(Path(f"{warehouse}?{query}"))
 
 
 class TestTheWarehouse:

@@ -23,6 +23,8 @@ from reporting.lake.manifests import manifest_uri
 from reporting.models import ExportRun, ParityCheck
 from reporting.recording import segments
 from reporting.tasks import check_parity, load_warehouse
+from reporting.warehouse.parity import redacted
+from telemetry.imports import import_events
 from telemetry.models import QuickOrderEvent
 from tests.database import capture, export, record_follow_up
 from tests.factories import experiment, quick_order_event, workflow_event
@@ -49,9 +51,8 @@ def recently(**changes):
 def record_everything() -> None:
     capture([recently(metadata={"n": number, "text": NASTY, "f": 1e-7}) for number in range(5)])
     capture([workflow_event(recordedAt=timezone.now().isoformat()) for _ in range(3)])
-    segments.record(
-        uuid.uuid4(), [experiment(feature_flag_key="", assignment_strategy="sticky"), experiment(variant_key="control")]
-    )
+    bare = experiment(variant_key="control", variant_name=None, is_control=None, status=None)
+    segments.record(uuid.uuid4(), [experiment(feature_flag_key="", assignment_strategy="sticky"), bare])
     record_follow_up(provider_name=NASTY, notes="")
     record_follow_up(provider_name=NASTY, action="resume")
 
@@ -358,6 +359,14 @@ class TestTheCommand:
         line = "quick_order: accepted 0 = exported 5 + pending 0 + expired 0; REMAINDER -5"
         assert line in report.getvalue().splitlines()
 
+    def test_it_says_how_many_of_the_accepted_rows_were_imported(self, whole):
+        import_events([recently()])
+
+        call_command("check_parity", "--feed", "quick_order", stdout=(report := StringIO()), stderr=StringIO())
+
+        line = "quick_order: received 6 = accepted 6 + duplicate 0 + ignored 0 + rejected 0; 1 accepted imported"
+        assert report.getvalue().splitlines()[0] == line
+
     def test_it_prints_the_equations(self, whole):
         call_command("check_parity", "--feed", "quick_order", stdout=(report := StringIO()), stderr=StringIO())
 
@@ -467,3 +476,8 @@ def _both(dialect: str, query: str, path: Path):
     with connection.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchall()
+
+
+@pytest.mark.parametrize("slashes", ["//", "///"])
+def test_the_path_of_a_warehouse_is_shown_with_one_slash(slashes):
+    assert redacted(f"duckdb:{slashes}/srv/lake/warehouse.duckdb") == "/srv/lake/warehouse.duckdb"

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -14,11 +15,26 @@ from django.core.management.base import CommandError
 from sqlglot import exp
 
 from reporting.feeds import FEEDS, WINDOW_FEEDS
+from reporting.feeds.shapes import model_of, warehouse_rows
 from reporting.lake import storage
 from reporting.warehouse import schema, script, statements
+from tests.database import export, record_follow_up
 from tests.reporting.warehouse.builders import followup_row, opened, put, quick_order_row, table
 
 FOLLOWUPS = FEEDS["guardrail_followups"]
+TEXT_FOLLOWUPS = schema.with_text_uuids(FOLLOWUPS)
+#: What Snowflake lists for COPY transformations, as of 2026: docs.snowflake.com, "Transforming data during a load".
+COPY_FUNCTIONS = re.findall(
+    r"\w+",
+    """ARRAY_CONSTRUCT ARRAY_SIZE ASCII CASE CAST CEIL CHECK_JSON CHECK_XML CHR CHAR CONCAT CONVERT_TIMEZONE ENDSWITH
+    EQUAL_NULL FLOOR GET GET_PATH HEX_DECODE_STRING HEX_ENCODE IFF IFNULL ILIKE IN IS_ARRAY IS_BOOLEAN IS_DECIMAL
+    IS_INTEGER IS_NULL_VALUE IS_OBJECT IS_TIME IS_TIMESTAMP LENGTH LEN LIKE LPAD LTRIM MD5 MD5_HEX NULLIF NVL NVL2
+    OBJECT_CONSTRUCT PARSE_IP PARSE_JSON PARSE_URL PARSE_XML RANDOM REGEXP_REPLACE REGEXP_SUBSTR REPLACE REVERSE RPAD
+    RTRIM SPLIT SPLIT_PART STARTSWITH SUBSTR SUBSTRING TO_ARRAY TO_BINARY TO_BOOLEAN TO_CHAR TO_VARCHAR TO_DATE DATE
+    TO_DECFLOAT TO_DECIMAL TO_NUMBER TO_NUMERIC TO_DOUBLE TO_OBJECT TO_TIME TIME TO_TIMESTAMP TO_VARIANT TRIM TRY_CAST
+    TRY_HEX_DECODE_STRING TRY_TO_BINARY TRY_TO_BOOLEAN TRY_TO_DATE TRY_TO_DECFLOAT TRY_TO_DECIMAL TRY_TO_NUMBER
+    TRY_TO_NUMERIC TRY_TO_DOUBLE TRY_TO_TIME UNICODE UUID_STRING XMLGET""",
+)
 # The customer's COPY of the guardrail feed, as it stands in the reference.
 REFERENCE_COPY = """\
 COPY INTO analytics.guardrail_followups
@@ -39,6 +55,17 @@ def printed(*arguments: str) -> str:
 
 def parsed(statement: str) -> Any:
     return sqlglot.parse_one(statement, read="snowflake")
+
+
+def of_stage(feed: Any) -> Any:
+    """The stage of the ingestion shim, or of a telemetry job."""
+    return script.stages(feed)[-1]
+
+
+def transformation(feed: Any) -> str:
+    """What a COPY of objects in wire shape selects, without its strings, types and metadata."""
+    copy = statements.copy(feed, of_stage(feed), statements.staging_name("snowflake", feed), ["a"])
+    return re.sub(r"'[^']*'|::\w+|METADATA\$\w+", "", copy[copy.index("SELECT") : copy.index("FILES")])
 
 
 def copy_parameters(tree: Any) -> dict[str, str]:
@@ -77,7 +104,7 @@ class TestSnowflake:
         assert kinds == {"Create": 5, "Delete": 1, "Put": 2, "Copy": 2, "Merge": 2}
 
     def test_the_copy_of_the_guardrail_feed_is_the_references_with_its_files(self):
-        ours = parsed(statements.copy_by_name(FOLLOWUPS, FOLLOWUPS.table, ["dt=2026-11-08/a.ndjson"]))
+        ours = parsed(statements.copy(FOLLOWUPS, of_stage(FOLLOWUPS), FOLLOWUPS.table, ["dt=2026-11-08/a.ndjson"]))
         reference = parsed(REFERENCE_COPY)
 
         parameters = copy_parameters(ours)
@@ -99,9 +126,27 @@ class TestSnowflake:
 
     @pytest.mark.parametrize("feed", WINDOW_FEEDS, ids=lambda feed: feed.key)
     def test_the_copy_of_telemetry_reads_every_wire_path(self, feed):
-        copy = statements.copy_by_path(feed, feed.table, ["a"])
+        copy = statements.copy(feed, of_stage(feed), feed.table, ["a"])
 
         assert [path for column in feed.columns for path in column.wire if f"$1:{path}" not in copy] == []
+
+    @pytest.mark.parametrize("feed", WINDOW_FEEDS, ids=lambda feed: feed.key)
+    def test_the_copy_of_telemetry_calls_no_function_that_snowflake_does_not_list_for_it(self, feed):
+        words = re.findall(r"\b[A-Z_]{2,}\b", transformation(feed))
+
+        assert set(words) <= {*COPY_FUNCTIONS, "SELECT", "FROM", "WHEN", "THEN", "ELSE", "END", "IS", "NOT", "NULL"}
+
+    @pytest.mark.habit(
+        "The COPY of the reference creates its tables in an account of Snowflake's without a UUID type.",
+        "`warehouse_sql` prints columns of UUIDs as TEXT, and as UUID with `--uuid native`.",
+    )
+    @pytest.mark.parametrize("dialect", ["snowflake", "duckdb"])
+    def test_uuids_are_text_unless_the_type_is_asked_for(self, dialect):
+        assert "UUID" not in printed("--dialect", dialect)
+        assert "follow_up_id UUID NOT NULL PRIMARY KEY" in printed("--dialect", dialect, "--uuid", "native")
+
+    def test_a_load_makes_tables_that_every_account_of_snowflakes_takes(self):
+        assert "UUID" not in "".join(schema.ddl("snowflake"))
 
     def test_it_lists_the_files_that_manifests_list_and_no_other(self):
         put(FOLLOWUPS, "a'b.ndjson", [followup_row()], shape="warehouse")
@@ -118,6 +163,58 @@ class TestSnowflake:
             printed("--feed", FOLLOWUPS.key)
 
         assert failure.value.returncode == 1
+
+
+@pytest.mark.django_db(transaction=True)
+class TestObjectsOfTheHourlyJobs:
+    @pytest.mark.habit(
+        "A COPY with MATCH_BY_COLUMN_NAME loads the NDJSON that the hourly follow-up job keeps.",
+        "The hourly jobs keep their rows under the column names, so the COPY loads them as it stands.",
+    )
+    @pytest.mark.parametrize("uuids", ["text", "native"])
+    def test_they_load_by_column_name(self, uuids, tmp_path):
+        record_follow_up(notes="“quoted”")
+        uri = export(FOLLOWUPS.key).object_uri
+
+        with opened(tmp_path / "w.duckdb") as connection:
+            connection.execute("CREATE SCHEMA analytics")
+            connection.execute(schema.table_ddl("duckdb", FOLLOWUPS if uuids == "native" else TEXT_FOLLOWUPS))
+            # DuckDB's counterpart of MATCH_BY_COLUMN_NAME, of just what the job wrote.
+            file = statements.quoted(uri.removeprefix("file://"))
+            connection.execute(f"INSERT INTO {FOLLOWUPS.table} BY NAME SELECT * FROM read_json({file})")  # noqa: S608
+
+        assert table(tmp_path / "w.duckdb", FOLLOWUPS.key) == stored(FOLLOWUPS)
+
+    def test_the_printed_copy_lists_them_by_name_and_leaves_out_those_in_wire_shape(self):
+        put(FOLLOWUPS, "of-an-earlier-version.ndjson", [], shape="wire")
+        record_follow_up()
+        uri = export(FOLLOWUPS.key).object_uri
+
+        copy = printed("--feed", FOLLOWUPS.key)
+
+        assert f"FILES = ('{uri.partition('/guardrail-followups/')[2]}')" in copy
+        assert "FROM @analytics.guardrail_followups_lake_stage" in copy
+        assert "MATCH_BY_COLUMN_NAME" in copy
+        assert "of-an-earlier-version" not in copy
+
+    @pytest.mark.parametrize("uuids", ["text", "native"])
+    def test_the_printed_script_and_a_load_go_on_from_each_other_in_either_type(self, uuids, tmp_path):
+        record_follow_up()
+        export(FOLLOWUPS.key)
+        with opened(tmp_path / "w.duckdb") as connection:
+            connection.execute("CREATE SCHEMA analytics")
+            for title, to_run in script.sections("duckdb", [FOLLOWUPS], is_uuid_native=uuids == "native"):
+                if title.startswith(FOLLOWUPS.label) and "reference" not in title:
+                    for statement in to_run:
+                        connection.execute(statement)
+        record_follow_up()
+        export(FOLLOWUPS.key)
+        target = f"duckdb://{tmp_path}/w.duckdb"
+
+        call_command("load_warehouse", "--target", target, "--feed", FOLLOWUPS.key, stderr=StringIO())
+
+        assert table(tmp_path / "w.duckdb", FOLLOWUPS.key) == stored(FOLLOWUPS)
+        call_command("check_parity", "--target", target, "--feed", FOLLOWUPS.key, stdout=StringIO())
 
 
 class TestDuckDB:
@@ -200,6 +297,12 @@ class TestLookerQuery:
             ).fetchall()
 
         assert answer == expected(rows, platforms, now)
+
+
+def stored(feed):
+    """The rows of a feed in PostgreSQL by key, as the columns of the reference."""
+    rows = (tuple(row.values()) for row in warehouse_rows(feed, model_of(feed)._default_manager.all()))
+    return {row[0]: row for row in rows}
 
 
 def expected(rows, platforms, now):

@@ -209,6 +209,17 @@ class TestMapping:
 
         assert (answer.status_code, answer.json()) == (400, {"events[0].isControl": ["Must be true or false."]})
 
+    def test_what_a_storefront_did_not_send_is_null_on_the_stage(self, stage):
+        row = segment()
+        for name in ("variantName", "isControl", "status"):
+            del row[name]
+
+        assert post(body_of(row, feed=SEGMENTS), SEGMENTS).status_code == 202
+
+        (path,) = stage.glob("onboarding_segments/*/*.ndjson")
+        kept = json.loads(path.read_text())
+        assert (kept["variant_name"], kept["is_control"], kept["status"]) == (None, None, None)
+
     @pytest.mark.parametrize(
         ("body", "field"),
         [
