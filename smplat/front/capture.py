@@ -14,7 +14,8 @@ from rest_framework.renderers import JSONRenderer
 
 from smplat.front.limits import BusyError
 from smplat.front.wsgi import Answer, Headers, Threads
-from smplat.lib.errors import api_error
+from smplat.lib.error_bodies import error_body
+from smplat.lib.errors import database_error
 from telemetry import forwarding, throttles
 from telemetry.bodies import BodyError, TooManyEventsError, parse
 from telemetry.capture import MEDIA_TYPES, NDJSON, Route, media_type, routes, summary
@@ -67,7 +68,7 @@ class CaptureDoor:
         except FullError:
             raise BusyError from None
         except (OperationalError, InterfaceError) as error:
-            return _failed(error, headers)
+            return _failed(error, scope["path"], headers)
         if route.model is None and settings.TELEMETRY_ENDPOINT:
             await self._threads.run(partial(_forward, content, given.get(_CONTENT_TYPE) or b"application/json"))
         return _accepted(intake, headers)
@@ -112,12 +113,11 @@ def _accepted(intake: Intake, headers: Headers) -> Answer:
     return _answer(202, headers, _render(answer) if intake.rejected else orjson.dumps(answer))
 
 
-def _failed(error: Exception, headers: Headers) -> Answer:
+def _failed(error: Exception, path: str, headers: Headers) -> Answer:
     """The answer of the views when the database is away or full."""
-    answer = api_error(error, {})
-    assert answer is not None, "it has one for these errors"
-    own = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
-    return _answer(answer.status_code, [*headers, *own], _render(answer.data))
+    told = database_error(error)
+    content = _render(error_body(path, {"detail": told.detail}))
+    return _answer(told.status_code, [*headers, (b"retry-after", str(told.wait).encode())], content)
 
 
 def _answer(status: int, headers: Headers, content: bytes) -> Answer:

@@ -40,13 +40,18 @@ class DiskFullError(DatabaseAwayError):
 def api_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an error of an API view as REST framework does, and a database that is away or full with a 503."""
     if isinstance(error, OperationalError | InterfaceError):
-        kind = DiskFullError if is_disk_full(error) else DatabaseAwayError
-        logger.error("%s (%s)", kind.default_detail.partition(".")[0], type(error).__name__)
-        error = kind()
+        error = database_error(error)
     response = exception_handler(error, context)
     if response is not None:
         response.data = error_body(context["request"].path, response.data)
     return response
+
+
+def database_error(error: Exception) -> DatabaseAwayError:
+    """Log that the database is away or full, and return what a client is told of it."""
+    kind = DiskFullError if is_disk_full(error) else DatabaseAwayError
+    logger.error("%s (%s)", kind.default_detail.partition(".")[0], type(error).__name__)
+    return kind()
 
 
 def is_disk_full(error: Exception) -> bool:
