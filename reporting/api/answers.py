@@ -46,6 +46,24 @@ class FeedRow(Shape):
         return fields
 
 
+class WarehouseRow(Shape):
+    """A row of a feed in warehouse shape: the columns by their names."""
+
+    def __init__(self, feed: Feed, **options: Any) -> None:
+        super().__init__(**options)
+        self.feed = feed
+        self.component_name = f"{feed.model.partition('.')[2]}WarehouseRow"
+
+    def get_fields(self) -> dict[str, Field]:
+        """The columns of the table."""
+        return {column.name: _column_field(self.feed, column) for column in self.feed.columns}
+
+
+def object_row(feed: Feed) -> Shape:
+    """A row of the objects that the feed's job writes."""
+    return WarehouseRow(feed) if feed.lake_shape == "warehouse" else FeedRow(feed)
+
+
 def _field(feed: Feed, field: WireField) -> Field:
     columns = {column.name: column for column in feed.columns}
     # Where a column holds a part of the event, intake has checked that; of the others it sees to a few.

@@ -10,7 +10,7 @@ from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from reporting.api.answers import FeedRow
+from reporting.api.answers import object_row
 from reporting.api.feed_views import Description, FeedView
 from reporting.exports.artifacts import artifact, attachment
 from reporting.lake import storage
@@ -52,7 +52,7 @@ class ArtifactView(FeedView):
             summary=f"Download the last export: {self.feed.label}",
             responses={
                 (200, NDJSON): OpenApiResponse(
-                    FeedRow(self.feed), "The object of the last successful run, byte for byte."
+                    object_row(self.feed), "The object of the last successful run, byte for byte."
                 ),
                 503: error("No run was successful so far.", "There is no successful export yet."),
             },

@@ -13,7 +13,7 @@ def test_the_page_shows_every_endpoint_and_asks_no_other_host(page, desk):
     page.on("request", lambda request: asked.append(request.url))
 
     page.goto("/api/docs/")
-    page.get_by_text("Record a guardrail follow-up").click()
+    page.get_by_text("Record a guardrail follow-up").first.click()
     page.get_by_text("Idempotency-Key", exact=True).first.wait_for()
     page.wait_for_load_state("networkidle")
 

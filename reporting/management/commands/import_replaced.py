@@ -6,11 +6,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
+from reporting.management.base import OneLineCommand
 from reporting.recording import replaced_files
 from reporting.recording.imports import import_followups, import_segments
+from smplat.lib.words import counted
 from telemetry.imports import Imported, import_events
 
 _BATCH_ROWS = 1_000
@@ -22,7 +24,7 @@ _IMPORTS: dict[str, Callable[[list[Any]], Imported]] = {
 }
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """Exit code 0 when every row is in, 1 when some were refused or the import was cut short, 2 for wrong usage."""
 
     help = (
@@ -46,7 +48,7 @@ class Command(BaseCommand):
             problem = f"Failed: {error}. What was imported stays; run the command again for the rest."
             raise CommandError(problem, returncode=1) from error
         if refused:
-            raise CommandError(f"{refused:,} rows were refused; the others are imported.", returncode=1)
+            raise CommandError(f"Refused: {counted(refused, 'row')}. The others are imported.", returncode=1)
 
     def _import(self, name: str, path: Path) -> int:
         """Import one file, and return how many of its rows were refused."""

@@ -25,7 +25,8 @@ def journey(age: timedelta, *events: timedelta) -> None:
 
 
 @pytest.mark.habit(
-    "active against stalled journeys", "/admin/onboarding#journeys; a journey without an event for 7 days has stalled"
+    "Active journeys are held against stalled ones.",
+    "/admin/onboarding#journeys does; a journey without an event for 7 days has stalled.",
 )
 def test_a_journey_without_an_event_for_seven_days_has_stalled():
     journey(OLD, OLD)

@@ -37,8 +37,8 @@ def test_before_the_first_run_it_says_when_there_will_be_one(operator):
 
 
 @pytest.mark.habit(
-    "the automation card lists its runs with what each one saw",
-    "/admin/reports#automation: the last run, the next one, and the newest ten with their counts and providers",
+    "The automation card lists its runs with what each one saw.",
+    "/admin/reports#automation has the last run, the next one, and the newest ten with counts and providers.",
 )
 def test_a_run_is_shown_with_what_it_saw(operator):
     breach("p-1")

@@ -463,7 +463,7 @@ class TestConversions:
         assert "There are no experiments in this view." in page
 
     @pytest.mark.habit(
-        "daily assignments per experiment as a sparkline", "the column of the last 14 days in Conversions"
+        "Each experiment has its daily assignments as a sparkline.", "Conversions have a column of the last 14 days."
     )
     def test_an_experiment_has_a_line_of_its_last_days(self, operator):
         for _ in range(3):

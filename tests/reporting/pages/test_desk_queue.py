@@ -42,7 +42,8 @@ def buttons_of(page: str, provider_id: str) -> dict[str, str]:
 
 
 @pytest.mark.habit(
-    "badges that count critical, warning, paused and pending providers", "the head of the follow-up queue"
+    "Badges count critical, warning, paused and pending providers.",
+    "They stand at the head of the follow-up queue.",
 )
 def test_the_badges_count_the_providers(operator):
     for provider_id in ("p-1", "p-2"):
@@ -58,8 +59,8 @@ def test_the_badges_count_the_providers(operator):
 
 
 @pytest.mark.habit(
-    "a queue filtered by severity, provider and platform, with the filters in the address",
-    "GET parameters severity, provider and platform of /admin/reports",
+    "The queue is filtered by severity, provider and platform, and the address holds the filters.",
+    "They are the parameters severity, provider and platform of /admin/reports.",
 )
 @pytest.mark.parametrize(
     ("query", "waiting", "recorded"),
@@ -111,7 +112,9 @@ def test_filters_that_take_too_long_are_explained(operator, monkeypatch):
     assert "The database took too long to find follow-ups." in section(operator)
 
 
-@pytest.mark.habit("one click pauses, resumes or escalates a provider of the queue", "buttons on each row of the queue")
+@pytest.mark.habit(
+    "One click pauses, resumes or escalates a provider of the queue.", "Each row of the queue has these buttons."
+)
 def test_a_button_records_what_the_form_records_and_keeps_the_filters(operator):
     breach("p-1")
     record_segment("spring&co")

@@ -222,7 +222,7 @@ class TestRecording:
         entry = post(api, conversionCursor="spring&co/1", conversionHref=None).json()["entry"]
 
         assert entry["conversionHref"] == GuardrailFollowUp.objects.get().conversion_href == link
-        assert f"<{link}|Historical conversion slice" in SlackMessage.objects.get().text
+        assert f"<{link}|Open conversions>: Historical conversion slice" in SlackMessage.objects.get().text
 
     def test_the_longest_cursor_has_a_link_that_fits(self, api):
         entry = post(api, conversionCursor="🛒" * 500, conversionHref=None).json()["entry"]

@@ -348,7 +348,7 @@ class TestBadRows:
         with file.open("a") as rows:
             rows.write("{broken\n")
 
-        with pytest.raises(CommandError, match="4 rows were refused; the others are imported") as error:
+        with pytest.raises(CommandError, match="Refused: 4 rows. The others are imported.") as error:
             import_files(segments=file)
 
         said = capsys.readouterr().err

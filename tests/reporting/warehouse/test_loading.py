@@ -316,7 +316,7 @@ class TestRefusedRows:
         said = load(warehouse)
 
         assert "quick_order: loaded 1 object, 2 rows" in said
-        assert "; 1 rows refused" in said
+        assert "; 1 row refused" in said
         assert sorted(table(warehouse, "quick_order")) == sorted(row["id"] for row in good)
         assert history(warehouse) == {uri: ("loaded", 3, 2, 1, None)}
         ((*place, found, raw),) = refused(warehouse)
