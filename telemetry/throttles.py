@@ -3,7 +3,7 @@
 import logging
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import DEFAULT_CACHE_ALIAS, caches
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -13,6 +13,8 @@ from smplat.lib import minutes
 from smplat.lib.clients import address
 
 logger = logging.getLogger(__name__)
+# One for all threads and coroutines; Django would make another one for each request that a coroutine answers.
+cache = caches.create_connection(DEFAULT_CACHE_ALIAS)
 
 
 def is_within_limit(address: str) -> bool:

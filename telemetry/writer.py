@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from django.db import OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
 from telemetry import metrics
 from telemetry.intake import Intake, Prepared, attribute, merged
@@ -24,6 +24,7 @@ MAX_EVENTS = 1_000
 MAX_BYTES = 1_048_576
 #: So many requests wait at most.
 MAX_WAITING = 1_000
+_DJANGOS_OWN = ("cursor_factory", "context", "prepare_threshold")
 
 
 class FullError(Exception):
@@ -52,6 +53,8 @@ class Writer:
         self._waiting: deque[_Waiting] = deque()
         self._session: psycopg.AsyncConnection[Any] | None = None
         self._work: asyncio.Task[None] | None = None
+        # Django's own sessions belong to a thread or a coroutine; this says how to connect, and what errors mean.
+        self._database = connections.create_connection(DEFAULT_DB_ALIAS)
 
     async def store(self, prepared: Prepared, size: int) -> Intake:
         """Return when the events of a request are committed, with what became of each.
@@ -135,16 +138,15 @@ class Writer:
         return await self._execute_once(insertion)
 
     async def _execute_once(self, insertion: Insertion) -> dict[Model, set[uuid.UUID]]:
-        with connection.wrap_database_errors:
+        with self._database.wrap_database_errors:
             if self._session is None:
-                self._session = await psycopg.AsyncConnection.connect(**_parameters(), autocommit=True)
+                self._session = await psycopg.AsyncConnection.connect(**self._parameters(), autocommit=True)
             cursor = await self._session.execute(insertion.statement, insertion.parameters, prepare=True)
             row = await cursor.fetchone()
         assert row is not None, "the statement gives one row"
         return insertion.new_of(row)
 
-
-def _parameters() -> dict[str, Any]:
-    """What Django connects with, without what is for its own kind of session."""
-    own = ("cursor_factory", "context", "prepare_threshold")
-    return {name: value for name, value in connection.get_connection_params().items() if name not in own}
+    def _parameters(self) -> dict[str, Any]:
+        """What Django connects with, without what is for its own kind of session."""
+        given = self._database.get_connection_params()
+        return {name: value for name, value in given.items() if name not in _DJANGOS_OWN}
