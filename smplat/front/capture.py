@@ -1,7 +1,8 @@
 """Captures events without a thread: where a request is as it should be, the event loop answers it.
 
 Everything else goes to Django, which also refuses what is to be refused. So there is one way to say no, and the answers
-here are the 202s alone. Their headers are those with which Django answered the first request of the kind.
+here are the 202s, and a 503 where the database is away. Their headers are those with which Django answered the first
+request of the kind.
 """
 
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 from rest_framework.renderers import JSONRenderer
 
 from smplat.front.limits import BusyError
@@ -24,7 +25,7 @@ from telemetry.writer import FullError, Writer
 
 # A larger body is parsed in a thread, so that it holds up nobody else for long.
 _MAX_BYTES = 65_536
-# Hosts and origins are settings, and each of them has an entry.
+# Kinds of requests whose headers are kept; the oldest goes for a new one, since clients may name any origin.
 _MAX_KINDS = 1_000
 # What the headers of an answer depend on, beside the path.
 _TELLING = (b"host", b"origin", b"x-forwarded-proto")
@@ -69,15 +70,20 @@ class CaptureDoor:
             raise BusyError from None
         except (OperationalError, InterfaceError) as error:
             return _failed(error, scope["path"], headers)
+        except DatabaseError:
+            return None
         if route.model is None and settings.TELEMETRY_ENDPOINT:
             await self._threads.run(partial(_forward, content, given.get(_CONTENT_TYPE) or b"application/json"))
         return _accepted(intake, headers)
 
     def learn(self, scope: dict[str, Any], answer: Answer) -> None:
         """Remember the headers of a 202 of Django's for the requests that follow."""
-        if answer.status == 202 and scope["path"] in self._routes and len(self._headers) < _MAX_KINDS:
-            kept = [(name, value) for name, value in answer.headers if name != b"content-length"]
-            self._headers[_kind(scope, dict(scope["headers"]))] = kept
+        if answer.status != 202 or scope["path"] not in self._routes:
+            return
+        if len(self._headers) >= _MAX_KINDS:
+            del self._headers[next(iter(self._headers))]
+        kept = [(name, value) for name, value in answer.headers if name != b"content-length"]
+        self._headers[_kind(scope, dict(scope["headers"]))] = kept
 
     async def _is_within_limit(self, address: str) -> bool:
         counted = partial(throttles.is_within_limit, address)

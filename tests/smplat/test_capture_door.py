@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from smplat.front import capture
 from tests.factories import quick_order_event, workflow_event
 from tests.front_client import FrontClient
 
@@ -67,3 +68,16 @@ def test_a_host_that_is_not_allowed_is_refused_as_ever(settings):
 
     assert answer.status_code == 400
     assert front.threads.answered == 1
+
+
+def test_clients_that_name_ever_new_origins_take_nobodys_place_for_long(monkeypatch):
+    monkeypatch.setattr(capture, "_MAX_KINDS", 3)
+    front, body = FrontClient(), json.dumps(quick_order_event())
+    for number in range(5):
+        front.generic("POST", GENERAL, body, "application/json", {"Origin": f"https://{number}.example"})
+
+    before = front.threads.answered
+    for _ in range(3):
+        front.generic("POST", GENERAL, body, "application/json", {"Origin": LISTED})
+
+    assert front.threads.answered == before + 1
