@@ -1,5 +1,6 @@
 """The whole way: capture and recording, exports, the shim's stage, and a DuckDB file that equals PostgreSQL."""
 
+import os
 import uuid
 from datetime import UTC, datetime
 from io import StringIO
@@ -18,8 +19,8 @@ from reporting.webhooks import signing
 from tests.factories import quick_order_event, workflow_event
 from tests.reporting.warehouse.builders import opened, table
 
-#: Generated rows of each feed, beside those that come through the views.
-ROWS = 100_000
+#: Generated rows of each feed, beside those that come through the views; ROWS=100000 for more.
+ROWS = int(os.environ.get("ROWS", "25000"))
 SECRET = "whsec_" + "c21wbGF0LXRlc3Qtc2VjcmV0LTAxMjM0NTY3"
 HARD_TEXT = "Zürich 👍 \\ \" \n \t\u2028 ' ; -- </script>"
 # One row in seven has a null, and each has a moment of its own in microseconds.
