@@ -12,23 +12,6 @@ from smplat.lib.queueing import PUBLISHER
 from smplat.readiness import READINESS
 from tests.environment import API_KEY
 
-#: Files that take minutes, most of them with desks of their own.
-LONG = (
-    "tests/e2e/",
-    "tests/faults/",
-    "tests/fuzz/",
-    "tests/repository/test_tutorial.py",
-    "tests/reporting/exports/test_histories.py",
-    "tests/reporting/exports/test_incremental_exports.py",
-    "tests/reporting/warehouse/test_whole_way.py",
-)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    """Begin with the long files, so that no process is left alone with one of them in the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
-
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):

@@ -177,6 +177,8 @@ class TestAWorkerKilledInMidRun:
             worker = desk.program("worker")
             worker.kill()
             wait_for(lambda: (revived := desk.program("worker")) and revived.pid != worker.pid)
+            # PostgreSQL takes a moment to notice, and until then a run of the feed is skipped.
+            wait_for(lambda: not writer.execute("SELECT FROM pg_locks WHERE locktype = 'advisory'").fetchall())
             following = desk.start_run(operator)
             wait_for(lambda: state(following) == "running")
             assert state(killed) == "failed"
