@@ -153,7 +153,7 @@ def _model_of(event: Any) -> Model | None:
         )
     name = event.get("name")
     if not isinstance(name, str) or not name:
-        raise RefusedError("name", "must be a text such as quick_order.start")
+        raise RefusedError("name", "must be a string such as quick_order.start")
     return _MODELS.get(name)
 
 
@@ -210,7 +210,7 @@ def _string(column: _Column, parts: dict[str, Row]) -> str | None:
 
 def _checked(column: _Column, path: str, value: Any) -> str:
     if not isinstance(value, str) or len(value) > column.max_length or not (value or column.is_nullable):
-        raise RefusedError(path, f"must be a text of at most {column.max_length} characters")
+        raise RefusedError(path, f"must be a string of at most {column.max_length} characters")
     return value
 
 
@@ -227,7 +227,7 @@ def _event_id(value: Any) -> uuid.UUID:
     if value is None:
         return uuid.uuid4()
     if not isinstance(value, str) or not 1 <= len(value) <= 200:
-        raise RefusedError("id", "must be a text of 1 to 200 characters, best a UUID")
+        raise RefusedError("id", "must be 1–200 characters; a UUID is preferred")
     try:
         parsed = uuid.UUID(value)
     except ValueError:

@@ -48,7 +48,7 @@ class CaptureView(APIView):
     def describe(self) -> Callable[[Any], Any]:
         model = self.route.model
         if model is None:
-            refusal = {"id": ["must be a text of 1 to 200 characters, best a UUID"]}
+            refusal = {"id": ["must be 1–200 characters; a UUID is preferred"]}
             return capture_schema("capture", "telemetry", kinds(), refusal)
         route = str(model.route)
         operation_id = f"capture{route.title().replace('-', '')}"

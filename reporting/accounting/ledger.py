@@ -38,7 +38,7 @@ _EXPIRED = sql.Identifier(ExpiredDay._meta.db_table)
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger at one moment: a feed's, or that of events of no feed, which is never exported.
+    """One line of the ledger at one moment: a feed's, or that of unrecognised events, which is never exported.
 
     Attributes:
         received: events and rows that requests asked to store.

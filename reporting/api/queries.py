@@ -53,10 +53,10 @@ class CursorField(serializers.Field[cursors.Cursor, str, str, Any]):
 
 
 class TextField(serializers.CharField):
-    """A text of 1 to ``max_length`` characters, none of them NUL; None when it is not given."""
+    """A string of 1 to ``max_length`` characters, none of them NUL; None when it is not given."""
 
     def __init__(self, max_length: int, help_text: str) -> None:
-        message = f"Must be a text of 1 to {max_length} characters, none of them NUL."
+        message = f"Must be a string of 1 to {max_length} characters, none of them NUL."
         messages: dict[str, Any] = dict.fromkeys(("invalid", "blank"), message)
         super().__init__(
             max_length=max_length, default=None, help_text=help_text, trim_whitespace=False, error_messages=messages

@@ -45,7 +45,7 @@ class StringSchema(OpenApiSerializerFieldExtension):
 
 
 class QueryTextSchema(StringSchema):
-    """A text of a query."""
+    """A string of a query."""
 
     target_class = "reporting.api.queries.TextField"
 

@@ -74,7 +74,7 @@ def _checked(feed: Feed, column: Column, value: Any, path: str) -> Any:
 def _text(value: Any, max_length: int | None, path: str) -> str:
     if not isinstance(value, str) or (max_length is not None and len(value) > max_length):
         raise UnmappableError(
-            path, f"Must be a text of at most {max_length} characters." if max_length else "Must be a text."
+            path, f"Must be a string of at most {max_length} characters." if max_length else "Must be a string."
         )
     return value
 

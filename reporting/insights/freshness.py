@@ -14,6 +14,7 @@ from reporting.feeds.fence import Writer, long_writers
 from reporting.feeds.shapes import model_of
 from reporting.insights import beats
 from reporting.models import Checkpoint, ExportRun
+from smplat.lib.words import counted
 
 #: A feed is late when its newest success is older than this many intervals of its schedule.
 LATE_AFTER_INTERVALS = 2
@@ -107,12 +108,14 @@ def health(cards: Iterable[Card]) -> Health:
     troubles = [trouble for card in cards for trouble in _troubles(card)]
     if notice := beats.problem():
         return Health("bad", "More than one desk runs on this database.", troubles, notice)
-    if any(card.has_failed or card.is_stuck for card in cards):
-        return Health("bad", "An export needs you.", troubles)
+    if failed := sum(card.has_failed for card in cards):
+        return Health("bad", f"{counted(failed, 'export')} failed", troubles)
+    if any(card.is_stuck for card in cards):
+        return Health("bad", "An export is waiting for a worker.", troubles)
     if any(card.is_late for card in cards):
         return Health("warn", "An export is late.", troubles)
     if all(card.run is None and card.sound_at is None for card in cards):
-        return Health("warn", "Nothing was exported yet.", [])
+        return Health("warn", "No exports yet.", [])
     if troubles:
         return Health("warn", "Not every feed has been exported yet.", troubles)
     return Health("good", "All feeds are fresh.", [])
@@ -124,7 +127,7 @@ def _troubles(card: Card) -> Iterator[tuple[Card, str, datetime | None]]:
     if card.is_stuck and card.run is not None:
         yield card, "no worker has taken its run; is the worker running?", card.run.created_at
     if card.is_late:
-        yield card, "late; its last sound run ended", card.sound_at
+        yield card, "late; last successful run ended", card.sound_at
     if card.run is None and card.sound_at is None:
         yield card, f"has not run yet; its first run starts at {card.next_run:%H:%M} UTC", None
 

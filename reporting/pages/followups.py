@@ -95,7 +95,7 @@ def one_click(request: HttpRequest) -> HttpResponse:
 def _provider_id(request: HttpRequest, problems: list[str]) -> str | None:
     given = request.GET.get("providerId") or None
     if given is not None and not followups.PROVIDER.accepts(given):
-        problems.append(f"providerId is a text of at most {followups.PROVIDER.max_length} characters.")
+        problems.append(f"providerId is a string of at most {followups.PROVIDER.max_length} characters.")
         return None
     return given
 

@@ -24,7 +24,7 @@ _DAYS = [
 def _text(column: str, label: str) -> forms.CharField:
     field = PricingExperimentSegment._meta.get_field(column)
     max_length = field.max_length if isinstance(field, TextField) else None
-    too_long = {"max_length": f"Must be a text of at most {max_length} characters."}
+    too_long = {"max_length": f"Must be a string of at most {max_length} characters."}
     return forms.CharField(required=False, label=label, max_length=max_length, strip=False, error_messages=too_long)
 
 

@@ -37,7 +37,7 @@ class StringField(serializers.CharField):
 
     def __init__(self, **options: Any) -> None:
         minimum = 0 if options.get("allow_blank") else 1
-        allowed = f"Must be a text of {minimum} to {options['max_length']} characters."
+        allowed = f"Must be a string of {minimum} to {options['max_length']} characters."
         messages = _all_say(allowed, "invalid", "blank", "max_length", "null")
         super().__init__(trim_whitespace=False, error_messages=messages, **options)
 

@@ -16,6 +16,7 @@ from reporting.lake.manifests import Receipt
 from reporting.warehouse.objects import MismatchError, lines
 from reporting.warehouse.reader import Reader
 from smplat.lib.times import iso
+from smplat.lib.words import counted
 
 _PART_BYTES = 33_554_432
 
@@ -54,7 +55,7 @@ def stage(feed: Feed, uri: str, receipt: Receipt, folder: Path) -> Staged:
         staged.parts = parts.paths
     found = staged.rows + staged.refused
     if found != receipt.rows:
-        raise MismatchError(f"it has {found} rows, and the manifest says {receipt.rows}")
+        raise MismatchError(f"it has {counted(found, 'row')}, and the manifest says {receipt.rows}")
     # The key of a row that is refused may be the reason, so then the sum cannot be held against the manifest.
     if not staged.refused and staged.id_sum != receipt.idSum:
         raise MismatchError(f"its idSum is {staged.id_sum}, and the manifest says {receipt.idSum}")

@@ -48,7 +48,7 @@ def api_error(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def database_error(error: Exception) -> DatabaseAwayError:
-    """Log that the database is away or full, and return what a client is told of it."""
+    """Log that the database is away or full, and return what to answer a client."""
     kind = DiskFullError if is_disk_full(error) else DatabaseAwayError
     logger.error("%s (%s)", kind.default_detail.partition(".")[0], type(error).__name__)
     return kind()

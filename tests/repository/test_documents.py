@@ -19,6 +19,32 @@ FROM_THE_SYSTEM = ("no space left on device", "permission denied")
 # Where a path in backticks may start; other words with a slash are URLs, media types and folders of a lake.
 TOP_LEVEL = ("bench/", "docs/", "reporting/", "smplat/", "static/", "telemetry/", "templates/", "tests/")
 
+#: What this product does not say: it speaks plain English, and of what happened.
+AVOIDED = re.compile(
+    r"\bmend(s|ed|ing)?\b|sound run|behind the checkpoint|cannot be told|is told of|of no feed|needs you"
+    r"|nothing left over|by and by|gets lost on the way|status(?=s)|\b1 rows|\ba text of",
+    re.IGNORECASE,
+)
+
+
+class TestWords:
+    @pytest.mark.parametrize("folder", ["reporting", "smplat", "telemetry", "templates", "static", "docs", "bench"])
+    def test_sources_and_documents_are_without_those_that_are_avoided(self, folder):
+        found = [(path.name, text) for path, text in _texts(folder) if AVOIDED.search(text)]
+
+        assert found == []
+
+    def test_the_pages_of_the_top_level_are_too(self):
+        names = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".env.example", "docker-compose.yml")
+
+        assert [name for name in names if AVOIDED.search((ROOT / name).read_text(encoding="utf-8"))] == []
+
+
+def _texts(folder):
+    for path in committed_files():
+        if str(path.relative_to(ROOT)).startswith(f"{folder}/") and path.suffix in {".py", ".html", ".md", ".css"}:
+            yield from ((path, line) for line in path.read_text(encoding="utf-8").splitlines())
+
 
 class TestDocumentation:
     def test_the_page_of_the_feeds_is_current(self):

@@ -172,7 +172,7 @@ def test_a_row_of_each_new_feed_is_captured_exported_served_shown_and_loaded(fol
     found = json.loads(done.stdout.partition("FOUND ")[2])
     assert [answer["accepted"] for answer in found["captured"]] == [1, 0]
     assert found["captured"][1]["duplicates"] == 1
-    assert found["refused"]["step"] == ["must be a text of at most 64 characters"]
+    assert found["refused"]["step"] == ["must be a string of at most 64 characters"]
     assert found["not taken"] == 400
     assert found["three kinds in one batch"] == 3
     assert found["positions"] == [1, 2]

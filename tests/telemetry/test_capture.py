@@ -265,8 +265,8 @@ class TestBadInput:
         answer = post(stranger, workflow_event(workflowAction=action))
 
         assert answer.json() == {
-            "error": "workflowAction: must be a text of at most 100 characters",
-            "workflowAction": ["must be a text of at most 100 characters"],
+            "error": "workflowAction: must be a string of at most 100 characters",
+            "workflowAction": ["must be a string of at most 100 characters"],
         }
 
     @pytest.mark.parametrize("body", ["", "   ", "[]", "{", "nonsense", "\x00", "[1, 2", "a\nb\n", "[" * 100_000])

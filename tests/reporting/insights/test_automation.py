@@ -86,8 +86,8 @@ class TestAlerts:
         ]
 
     def test_the_newest_status_counts_in_whatever_order_they_arrive(self, report):
-        report("healthy", NOON - HOUR, "mended")
-        report("breached", NOON - 2 * HOUR, "mended")
+        report("healthy", NOON - HOUR, "fixed")
+        report("breached", NOON - 2 * HOUR, "fixed")
         report("breached", NOON - HOUR, "broken")
         report("healthy", NOON - 2 * HOUR, "broken")
 

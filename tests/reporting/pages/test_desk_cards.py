@@ -50,8 +50,8 @@ class TestHealth:
     def test_an_empty_desk_says_what_starts_the_jobs(self, operator):
         page = shown(operator)
 
-        assert "Nothing was exported yet." in page
-        assert "press “Run now” on a card" in page
+        assert "No exports yet." in page
+        assert "They run on a schedule, or choose “Run now”." in page
 
     def test_a_feed_that_never_ran_is_named_beside_fresh_ones(self, operator):
         fresh()
@@ -69,8 +69,8 @@ class TestHealth:
         page = shown(operator)
 
         assert "desk-health-warn" in page
-        assert "Quick-order telemetry</a>: late; its last sound run ended <time" in page
-        assert page.count("late; its last sound run ended") == 1
+        assert "Quick-order telemetry</a>: late; last successful run ended <time" in page
+        assert page.count("late; last successful run ended") == 1
 
     def test_a_failed_run_outranks_lateness(self, operator):
         fresh()
@@ -117,13 +117,13 @@ class TestCards:
         position = Checkpoint.objects.get(pk="quick_order").position
         assert f"position {position}" in page
         assert "3 rows, " in page
-        assert "2 rows behind the checkpoint" in page
+        assert "2 rows waiting to export" in page
 
     def test_waiting_rows_are_counted_up_to_a_limit(self, operator, monkeypatch):
         monkeypatch.setattr(freshness, "MAX_WAITING", 3)
         capture([quick_order_event() for _ in range(5)])
 
-        assert "more than 3 rows behind the checkpoint" in shown(operator)
+        assert "more than 3 rows waiting to export" in shown(operator)
 
     def test_the_workflow_link_is_the_one_of_the_settings(self, operator, settings):
         from dataclasses import replace

@@ -167,7 +167,7 @@ class TestTimeline:
         answer = operator.get(REPORTS, {"providerId": provider})
 
         assert answer.status_code == 200
-        assert "providerId is a text of at most 200 characters." in answer.content.decode()
+        assert "providerId is a string of at most 200 characters." in answer.content.decode()
 
     def test_the_snippet_is_what_slack_was_told(self, operator, settings):
         settings.GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK = "https://hooks.example/x"

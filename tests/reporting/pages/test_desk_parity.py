@@ -112,7 +112,7 @@ class TestDifferent:
 
         check_parity()
 
-        assert '<span class="desk-badge desk-badge-bad">-3 left over</span>' in section(operator)
+        assert '<span class="desk-badge desk-badge-bad">-3 unaccounted for</span>' in section(operator)
 
     def test_missing_rows_are_named_and_the_button_brings_them_back(self, operator, warehouse, eager_tasks):
         exported(3)

@@ -406,7 +406,7 @@ class TestBadInput:
 
         assert answer.json() == {
             "action": ["Must be one of pause, resume, escalate."],
-            "notes": ["Must be a text of 0 to 500 characters."],
+            "notes": ["Must be a string of 0 to 500 characters."],
             "conversionHref": ["Must be an http:// or https:// URL of at most 8000 characters."],
         }
 

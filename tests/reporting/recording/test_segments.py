@@ -284,7 +284,7 @@ class TestBadInput:
         answer = post(api, experiment(slug="x" * 256, isControl="no"))
 
         assert answer.json() == {
-            "experiments[0].slug": ["Must be a text of 1 to 255 characters."],
+            "experiments[0].slug": ["Must be a string of 1 to 255 characters."],
             "experiments[0].isControl": ["Must be true or false."],
         }
 

@@ -224,7 +224,7 @@ DAMAGE = {
     "longer": ({"bytes": 1}, "it has more than the 1 bytes of the manifest"),
     "shorter": ({"bytes": 1_000_000}, "bytes, and the manifest says 1000000"),
     "other bytes": ({"sha256": "0" * 64}, "and the manifest says 0000"),
-    "other rows": ({"rows": 2}, "it has 1 rows, and the manifest says 2"),
+    "other rows": ({"rows": 2}, "it has 1 row, and the manifest says 2"),
     "other ids": ({"idSum": 1}, "and the manifest says 1"),
     "another feed": ({"feed": "guardrail_workflow"}, "the manifest names the feed 'guardrail_workflow'"),
     "an unknown shape": ({"shape": "round"}, "the manifest names the shape 'round'"),
@@ -299,8 +299,8 @@ REFUSED = {
     "no name": ({"name": None}, "row.name: Must not be null or missing."),
     "a bad time": ({"recordedAt": "2026-02-30T00:00:00.000000Z"}, "row.recordedAt: Must be a time"),
     "a date": ({"recordedAt": "2026-02-03"}, "row.recordedAt: Must be a time"),
-    "a text of another type": ({"sessionId": 5}, "row.sessionId: Must be a text"),
-    "a text that is too long": ({"name": "x" * 10_000}, "row.name: Must be a text of at most"),
+    "a string of another type": ({"sessionId": 5}, "row.sessionId: Must be a string"),
+    "a text that is too long": ({"name": "x" * 10_000}, "row.name: Must be a string of at most"),
     "a group that is none": ({"guardrail": "tiktok"}, "row.guardrail: Must be an object or null."),
     "no metadata": ({"metadata": None}, "row.metadata: Must not be null or missing."),
 }
@@ -604,7 +604,7 @@ class TestTheSetting:
 
         load_warehouse()
 
-        assert f"The load of the warehouse left out {uri} (in quarantine): it has 1 rows" in caplog.text
+        assert f"The load of the warehouse left out {uri} (in quarantine): it has 1 row, " in caplog.text
 
     @pytest.mark.parametrize(("url", "is_there"), [("", False), ("duckdb:///w.duckdb", True)])
     def test_the_job_is_scheduled_where_there_is_a_warehouse(self, settings, url, is_there):

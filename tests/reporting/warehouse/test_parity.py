@@ -273,7 +273,7 @@ class TestWhatCounts:
         in_warehouse(warehouse, f"DELETE FROM {TABLE['quick_order']} WHERE event_id = '{first}'")  # noqa: S608
         in_warehouse(
             warehouse,
-            "INSERT INTO analytics.refused_rows SELECT object, 1, feed, 'row.x: Must be a text.', "  # noqa: S608
+            "INSERT INTO analytics.refused_rows SELECT object, 1, feed, 'row.x: Must be a string.', "  # noqa: S608
             f'\'{{"id": "{first}"}}\', loaded_at FROM analytics.load_history',
         )
 
@@ -281,7 +281,7 @@ class TestWhatCounts:
 
         found = report["feeds"]["quick_order"]
         assert (code, found["loaded"], found["refused"], found["missing"]["count"]) == (0, 1, 1, 0)
-        assert found["refused_rows"] == [{"reason": "row.x: Must be a text.", "count": 1}]
+        assert found["refused_rows"] == [{"reason": "row.x: Must be a string.", "count": 1}]
 
     def test_rows_of_a_quarantined_object_are_missing_and_can_be_repaired(self, warehouse):
         capture([recently()])
