@@ -73,7 +73,8 @@ class PricingExperimentSegment(FeedModel):
     order_number = models.TextField(null=True, max_length=100)
     slug = models.TextField(max_length=255)
     variant_key = models.TextField(max_length=255)
-    variant_name = models.TextField(null=True, max_length=255)
+    # Rows of earlier versions have up to 500 characters; no more than 255 are recorded.
+    variant_name = models.TextField(null=True, max_length=500)
     is_control = models.BooleanField(null=True)
     status = models.TextField(null=True, max_length=255)
     feature_flag_key = models.TextField(null=True, max_length=255)

@@ -6,6 +6,7 @@ in camelCase or snake_case; unknown ones are ignored, since older clients send m
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from reporting.feeds import Column, ColumnType, Feed
 from reporting.feeds.shapes import model_of
 from reporting.recording import followups, segments
 
-MAX_EXPERIMENTS = 1_000
+MAX_EXPERIMENTS, _MAX_EXPERIMENT_TEXT = 1_000, 255
 MAX_ATTACHMENTS, _MAX_ATTACHMENTS_BYTES = 20, 65_536
 # RFC 3986 allows none of the excluded characters in a URL; they could break out of a link in HTML or in Slack.
 HTTP_URL = r"^[hH][tT][tT][pP][sS]?://[^\s\x00-\x1f\x7f/?#<>\"\\^`{|}][^\s\x00-\x1f\x7f<>\"\\^`{|}]*\Z"
@@ -126,12 +127,18 @@ def snake_case(name: str) -> str:
     return _CAPITAL.sub("_", name).lower()
 
 
-def fields_of(feed: Feed, columns: Iterable[Column]) -> dict[str, Any]:
-    """The fields that fill ``columns`` of ``feed``, by the last part of their names in the wire shape."""
-    return {column.wire[0].rpartition(".")[2]: _field(feed, column) for column in columns}
+def fields_of(feed: Feed, columns: Iterable[Column], longest: float = inf) -> dict[str, Any]:
+    """The fields that fill ``columns`` of ``feed``, by the last part of their names in the wire shape.
+
+    Args:
+        feed: the feed.
+        columns: the columns.
+        longest: how many characters a text may have, where its column could hold more.
+    """
+    return {column.wire[0].rpartition(".")[2]: _field(feed, column, longest) for column in columns}
 
 
-def _field(feed: Feed, column: Column) -> Any:
+def _field(feed: Feed, column: Column, longest: float) -> Any:
     definition: Any = model_of(feed)._meta.get_field(column.name)
     # REST framework refuses a source that says no more than the field's name.
     options: dict[str, Any] = {} if column.wire[0] == column.name else {"source": column.name}
@@ -147,14 +154,14 @@ def _field(feed: Feed, column: Column) -> Any:
     if column.nullable:
         options["allow_blank"] = True
     field = HttpUrlField if column.name == "conversion_href" else StringField
-    return field(max_length=definition.max_length, **options)
+    return field(max_length=min(definition.max_length, longest), **options)
 
 
 class Experiment(WireObject):
     """An experiment that an order saw, and the variant that it was assigned to."""
 
     def get_fields(self) -> dict[str, Any]:
-        return fields_of(segments.FEED, segments.EXPERIMENT_COLUMNS)
+        return fields_of(segments.FEED, segments.EXPERIMENT_COLUMNS, _MAX_EXPERIMENT_TEXT)
 
 
 class Recording(WireObject):

@@ -209,6 +209,11 @@ class TestMapping:
 
         assert (answer.status_code, answer.json()) == (400, {"events[0].isControl": ["Must be true or false."]})
 
+    def test_what_earlier_versions_stored_is_taken(self, stage):
+        answer = post(body_of(segment(variantName="x" * 500), feed=SEGMENTS), SEGMENTS)
+
+        assert answer.status_code == 202, answer.content
+
     def test_what_a_storefront_did_not_send_is_null_on_the_stage(self, stage):
         row = segment()
         for name in ("variantName", "isControl", "status"):
