@@ -7,8 +7,12 @@ stored does not spoil its neighbours.
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
+
+import orjson
 
 MAX_DEPTH = 32
 MAX_STRING = 10_000
@@ -18,6 +22,7 @@ _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 # the end of the text, and never gives back what it has taken, so that no byte is looked at twice.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SPACE = " \t\r\n"
+_NUL = b"\\u0000"
 
 
 class BodyError(ValueError):
@@ -38,10 +43,12 @@ class Body:
     Attributes:
         events: parsed values, in the client's order; an :class:`Unstorable` for one that could not be parsed.
         is_batch: whether the client sent a list, so that bad events are reported by their index.
+        is_storable: whether :func:`problem_of` is known to find nothing in any event; False says nothing.
     """
 
     events: list[Any]
     is_batch: bool
+    is_storable: bool = False
 
 
 class TooManyEventsError(ValueError):
@@ -63,10 +70,44 @@ def parse(content: bytes, is_ndjson: bool, max_events: int | None = None) -> Bod
         BodyError: the body is empty, or no JSON at all.
         TooManyEventsError: it holds more than ``max_events``.
     """
-    body = _parse(content, is_ndjson, max_events)
+    body = (None if is_ndjson else _parse_plain(content)) or _parse(content, is_ndjson, max_events)
     if max_events is not None and len(body.events) > max_events:
         raise TooManyEventsError(len(body.events), max_events)
     return body
+
+
+def _parse_plain(content: bytes) -> Body | None:
+    """The body where it is what nearly all are: JSON with nothing unusual in it; several times as fast."""
+    if _NUL in content:
+        return None
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    is_batch = isinstance(document, list)
+    events = document if is_batch else [document]
+    is_plain = bool(events) and all(isinstance(event, dict) and _is_plain(event.items(), 1) for event in events)
+    return Body(events, is_batch, is_storable=True) if is_plain else None
+
+
+def _is_plain(items: Iterable[tuple[Any, Any]], depth: int) -> bool:
+    """Whether what an object or array at ``depth`` holds is storable; False where that needs a closer look.
+
+    orjson has refused what is not UTF-8, and has made a float of an integer that is far too large.
+    """
+    for key, item in items:
+        kind = type(item)
+        if kind is str:
+            is_plain = len(item) <= MAX_STRING
+        elif kind is dict:
+            is_plain = depth < MAX_DEPTH and _is_plain(item.items(), depth + 1)
+        elif kind is list:
+            is_plain = depth < MAX_DEPTH and _is_plain(zip(repeat(""), item), depth + 1)
+        else:
+            is_plain = item is None or _MIN_INTEGER < item < _MAX_INTEGER
+        if not is_plain or len(key) > MAX_KEY:
+            return False
+    return True
 
 
 def _parse(content: bytes, is_ndjson: bool, max_events: int | None) -> Body:

@@ -1,8 +1,8 @@
 """Normalise captured events, and have them stored once each, those of several requests at once where they wait."""
 
+import re
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -18,8 +18,12 @@ from telemetry.store import NO_FEED, Model, Row
 
 # Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
 _CLIENT_IDS = uuid.UUID("6f1d3c52-8f0e-5a4b-9d57-1c2f6b0a7e94")
+# What stands for itself; other forms that uuid.UUID reads, such as braces, are as good as any other text.
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _MODELS: dict[str, Model] = {name: model for model in kinds() for name in model.names}
-Counts = Counter[tuple[str, str]]
+_OUTCOMES = ("received", "given", "ignored", "rejected", "minted")
+# How many events had which outcome, by line of the ledger.
+Counts = dict[str, dict[str, int]]
 
 
 class RefusedError(ValueError):
@@ -70,51 +74,61 @@ class Prepared:
         return sum(map(len, self.rows.values()))
 
 
-def capture(events: list[Any], models: tuple[Model, ...]) -> Intake:
+def capture(events: list[Any], models: tuple[Model, ...], *, is_storable: bool = False) -> Intake:
     """Store each of ``events`` once, in one INSERT whatever their number, and commit; count them for the ledger in it.
 
     Args:
         events: parsed values in the client's order; see :mod:`telemetry.bodies`.
         models: the feeds that the route takes; events of others are counted as ignored.
+        is_storable: whether :func:`telemetry.bodies.problem_of` is known to find nothing in them.
 
     Returns:
         What became of each event. It is complete when this returns: the rows are committed.
     """
-    prepared = prepare(events, models)
+    prepared = prepare(events, models, is_storable=is_storable)
     attribute([prepared], store.insert(*merged([prepared])))
     return prepared.intake
 
 
-def prepare(events: list[Any], models: tuple[Model, ...]) -> Prepared:
+def prepare(events: list[Any], models: tuple[Model, ...], *, is_storable: bool = False) -> Prepared:
     """Make rows of ``events``; the arguments are those of :func:`capture`."""
     intake = Intake()
     received_at = datetime.now(UTC)
     rows: dict[Model, list[Row]] = {}
+    counts: Counts = {}
     # What comes in is counted before anything is done with it, so that an event which got lost on the way would show.
-    counts: Counts = Counter((_line_of(event, models), "received") for event in events)
+    for event in events:
+        _counts_of(_line_of(event, models), counts)["received"] += 1
     for index, event in enumerate(events):
         try:
             model = _model_of(event)
             if model is None or model not in models:
                 intake.ignored += 1
-                counts[NO_FEED, "ignored"] += 1
+                counts[NO_FEED]["ignored"] += 1
                 continue
+            if not is_storable and (problem := problem_of(event)):
+                raise RefusedError(*problem.split(": ", 1))
             rows.setdefault(model, []).append(_row(model, event, received_at))
-            counts[model._meta.label, "minted"] += event.get("id") is None
+            is_minted = event.get("id") is None
+            intake.minted += is_minted
+            counts[model._meta.label]["minted"] += is_minted
         except RefusedError as refused:
             intake.rejected[index] = refused
-            counts[_line_of(event, models), "rejected"] += 1
-    counts.update({(model._meta.label, "given"): len(given) for model, given in rows.items()})
-    intake.minted = sum(counts[model._meta.label, "minted"] for model in rows)
+            counts[_line_of(event, models)]["rejected"] += 1
+    for model, given in rows.items():
+        counts[model._meta.label]["given"] = len(given)
     return Prepared(rows, counts, intake)
 
 
 def merged(requests: Sequence[Prepared]) -> tuple[dict[Model, list[Row]], list[Row]]:
     """The rows and tallies of all ``requests`` as :func:`telemetry.store.insert` takes them."""
-    counts: Counts = Counter()
-    rows: dict[Model, dict[uuid.UUID, Row]] = {}
+    counts: Counts = {}
+    rows: dict[Model, dict[str, Row]] = {}
     for request in requests:
-        counts.update(request.counts)
+        for line, outcomes in request.counts.items():
+            total = _counts_of(line, counts)
+            for outcome, count in outcomes.items():
+                total[outcome] += count
         for model, given in request.rows.items():
             firsts = rows.setdefault(model, {})
             for row in given:
@@ -122,7 +136,7 @@ def merged(requests: Sequence[Prepared]) -> tuple[dict[Model, list[Row]], list[R
     return {model: list(firsts.values()) for model, firsts in rows.items()}, _tallies(counts)
 
 
-def attribute(requests: Sequence[Prepared], new: dict[Model, set[uuid.UUID]]) -> None:
+def attribute(requests: Sequence[Prepared], new: dict[Model, set[str]]) -> None:
     """Tell each request what was accepted of it, given which ids were new: the first with an id has brought it."""
     for request in requests:
         for model, given in request.rows.items():
@@ -133,7 +147,12 @@ def attribute(requests: Sequence[Prepared], new: dict[Model, set[uuid.UUID]]) ->
                 request.intake.duplicates += not is_new
 
 
-def _line_of(event: Any, models: Iterable[Model]) -> str:
+def _counts_of(line: str, counts: Counts) -> dict[str, int]:
+    """What ``counts`` has for a line, which is zero at first."""
+    return counts.get(line) or counts.setdefault(line, dict.fromkeys(_OUTCOMES, 0))
+
+
+def _line_of(event: Any, models: tuple[Model, ...]) -> str:
     """The line of the ledger on which an event counts: its feed's, where the route takes it."""
     name = event.get("name") if isinstance(event, dict) else None
     model = _MODELS.get(name) if isinstance(name, str) else None
@@ -141,9 +160,7 @@ def _line_of(event: Any, models: Iterable[Model]) -> str:
 
 
 def _tallies(counts: Counts) -> list[Row]:
-    lines = {line for line, _ in counts}
-    outcomes = ("received", "given", "ignored", "rejected", "minted")
-    return [{"line": line, **{outcome: counts[line, outcome] for outcome in outcomes}} for line in sorted(lines)]
+    return [{"line": line, **counts[line]} for line in sorted(counts)]
 
 
 def _model_of(event: Any) -> Model | None:
@@ -158,8 +175,6 @@ def _model_of(event: Any) -> Model | None:
 
 
 def _row(model: Model, event: dict[str, Any], received_at: datetime) -> Row:
-    if problem := problem_of(event):
-        raise RefusedError(*problem.split(": ", 1))
     guardrail, metadata = _object(event, "guardrail"), _object(event, "metadata")
     for key in ("reason", "outcome"):
         if event.get(key) is not None:
@@ -223,19 +238,12 @@ def _object(event: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _event_id(value: Any) -> uuid.UUID:
+def _event_id(value: Any) -> str:
     if value is None:
-        return uuid.uuid4()
+        return str(uuid.uuid4())
     if not isinstance(value, str) or not 1 <= len(value) <= 200:
         raise RefusedError("id", "must be 1–200 characters; a UUID is preferred")
-    try:
-        parsed = uuid.UUID(value)
-    except ValueError:
-        parsed = None
-    # uuid.UUID reads braces and URN prefixes too; only the canonical form stands for itself.
-    if parsed is not None and str(parsed) == value.lower():
-        return parsed
-    return uuid.uuid5(_CLIENT_IDS, value)
+    return value.lower() if _UUID.fullmatch(value) else str(uuid.uuid5(_CLIENT_IDS, value))
 
 
 def _recorded_at(value: Any, received_at: datetime) -> datetime:
@@ -250,4 +258,4 @@ def _recorded_at(value: Any, received_at: datetime) -> datetime:
     if not is_accepted(moment):
         raise RefusedError("recordedAt", "must lie between 1970 and 2200")
     # PostgreSQL takes no offset of 16 hours and more.
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)

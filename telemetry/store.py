@@ -3,7 +3,6 @@
 One prepared statement stores events, whatever their number and kind, and what their requests brought for the ledger.
 """
 
-import uuid
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -21,7 +20,7 @@ Model = type[TelemetryEvent]
 NO_FEED = ""
 
 
-def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> dict[Model, set[uuid.UUID]]:
+def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> dict[Model, set[str]]:
     """Insert ``rows`` and return which ids were new in each table; rows with a known id are left out.
 
     Rows and tallies are committed when this returns, unless the caller holds a transaction open.
@@ -59,7 +58,7 @@ class Insertion:
         sent = (*(rows[model] for model in self._models), tallies)
         self.parameters = [orjson.dumps(part).decode() for part in sent]
 
-    def new_of(self, row: Sequence[Any]) -> dict[Model, set[uuid.UUID]]:
+    def new_of(self, row: Sequence[Any]) -> dict[Model, set[str]]:
         """What :func:`insert` returns, from the row that the statement gave."""
         return {model: set(ids or ()) for model, ids in zip(self._models, row, strict=False)}
 
@@ -74,7 +73,7 @@ def _statement(models: tuple[Model, ...]) -> bytes:
     """The one statement that inserts into the tables of ``models``, gives the ids of new rows and keeps the tallies."""
     names = [sql.Identifier(model._meta.db_table) for model in models]
     inserts = [sql.SQL("{} AS ({}), ").format(name, _insert(model)) for name, model in zip(names, models, strict=True)]
-    new: list[sql.Composable] = [sql.SQL("(SELECT array_agg(event_id) FROM {})").format(name) for name in names]
+    new: list[sql.Composable] = [sql.SQL("(SELECT array_agg(event_id::text) FROM {})").format(name) for name in names]
     counts = [
         sql.SQL("UNION ALL SELECT {}, count(*) FROM {}").format(sql.Literal(model._meta.label), name)
         for name, model in zip(names, models, strict=True)

@@ -36,7 +36,7 @@ class CaptureView(APIView):
         """Store the body's events and say what became of each."""
         content = _content(request)
         body = _parse(content, _content_type(request))
-        intake = capture(body.events, self.route.models)
+        intake = capture(body.events, self.route.models, is_storable=body.is_storable)
         metrics.count(intake)
         if refusal := self.route.refusal(body, intake):
             raise ValidationError(refusal)

@@ -5,7 +5,6 @@ commits, each of many requests. Every request is answered after the commit that 
 """
 
 import asyncio
-import uuid
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,12 +118,12 @@ class Writer:
     async def _store(self, requests: Sequence[_Waiting]) -> None:
         prepared = [request.prepared for request in requests]
         attribute(prepared, await self._execute(Insertion(*merged(prepared))))
+        metrics.count(*(request.intake for request in prepared))
         for request in requests:
-            metrics.count(request.prepared.intake)
             if not request.stored.done():
                 request.stored.set_result(request.prepared.intake)
 
-    async def _execute(self, insertion: Insertion) -> dict[Model, set[uuid.UUID]]:
+    async def _execute(self, insertion: Insertion) -> dict[Model, set[str]]:
         """Execute and commit; once more where the session was lost, which stores nothing twice: ids are unique."""
         had_session = self._session is not None
         try:
@@ -137,7 +136,7 @@ class Writer:
                 raise
         return await self._execute_once(insertion)
 
-    async def _execute_once(self, insertion: Insertion) -> dict[Model, set[uuid.UUID]]:
+    async def _execute_once(self, insertion: Insertion) -> dict[Model, set[str]]:
         with self._database.wrap_database_errors:
             if self._session is None:
                 self._session = await psycopg.AsyncConnection.connect(**self._parameters(), autocommit=True)

@@ -32,11 +32,12 @@ class Body:
 
     def __init__(self, receive: Receive, headers: list[tuple[bytes, bytes]]) -> None:
         self._receive = receive
-        lengths = [value for name, value in headers if name == b"content-length"]
-        self._declared = int(lengths[0]) if lengths and lengths[0].isdigit() else 0
-        self._is_chunked = any(name == b"transfer-encoding" for name, _ in headers)
-        self._awaits_leave = any(name == b"expect" for name, _ in headers)
-        self.is_complete = not self._declared and not self._is_chunked
+        # The server has refused a request with several lengths.
+        given = dict(headers)
+        length = given.get(b"content-length", b"")
+        self._declared = int(length) if length.isdigit() else 0
+        self._awaits_leave = b"expect" in given
+        self.is_complete = not self._declared and b"transfer-encoding" not in given
 
     async def read(self, limits: Limits, admission: Admission) -> bytes:
         """Return the whole body.

@@ -103,7 +103,7 @@ def _read(route: Route, content: bytes, headers: dict[bytes, bytes]) -> Prepared
         body = parse(content, kind == NDJSON, settings.TELEMETRY_MAX_EVENTS)
     except (BodyError, TooManyEventsError):
         return None
-    prepared = prepare(body.events, route.models)
+    prepared = prepare(body.events, route.models, is_storable=body.is_storable)
     return None if route.refusal(body, prepared.intake) else prepared
 
 

@@ -1,11 +1,16 @@
 """Parsing of bodies: its time is that of the bytes, whatever they spell."""
 
 import gc
+import json
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from telemetry import bodies
 from telemetry.bodies import BodyError, TooManyEventsError, parse, problem_of
+from tests.factories import quick_order_event, workflow_event
 
 #: How often the largest body may take as long a byte as the smallest. A machine with other work is uneven; what is
 #: quadratic takes 16 times as long.
@@ -86,3 +91,36 @@ def test_the_items_of_a_body_that_is_nested_too_deep_are_kept():
 
     assert [event["name"] for event in (events[0], events[2])] == ['a, ["b]', "c\\"]
     assert problem_of(events[1]) == "event: nested past 32 levels"
+
+
+EDGES = [0, -1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, 10**30, 0.5, -0.0, 1e18, 9.3e18, -9.3e18, 1e308]
+TEXTS = st.one_of(
+    st.text(max_size=5),
+    st.sampled_from(["", "\0", "\ud800", "\\u0000", "é", "k" * 200, "k" * 201, "x" * 10_000, "x" * 10_001]),
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.sampled_from(EDGES), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=8,
+)
+#: What Python's parser, or only Python's parser, takes for JSON.
+ODDITIES = ["NaN", "-Infinity", "1e400", "[1,]", '{"a":1,"a":2}', "\ufeff{}", " {} ", "-0", "1E2", "01", '"\t"', "{}{}"]
+
+
+def nested(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
+@given(st.one_of(VALUES.map(json.dumps), st.sampled_from([*ODDITIES, *map(nested, (31, 32, 33, 1_500))])))
+@settings(max_examples=300, deadline=None)
+def test_the_short_way_of_parsing_agrees_with_the_long_one(text):
+    content = text.encode("utf-8", "surrogatepass")
+
+    if (short := bodies._parse_plain(content)) is not None:
+        long = bodies._parse(content, is_ndjson=False, max_events=None)
+        assert repr((short.events, short.is_batch)) == repr((long.events, long.is_batch))
+        assert [problem_of(event) for event in short.events] == [None] * len(short.events)
+
+
+def test_what_storefronts_send_takes_the_short_way():
+    assert parse(json.dumps([quick_order_event(), workflow_event()]).encode(), is_ndjson=False).is_storable
