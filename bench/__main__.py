@@ -23,7 +23,7 @@ def main() -> None:
     missed = 0
     for name in sys.argv[1:] or _BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="smplat-bench-") as folder:
-            desk = Desk(Path(folder) / "var").start()
+            desk = Desk(Path(folder) / "var", WEB_CONCURRENCY="").start()
             try:
                 for ratio in _BENCHMARKS[name](desk):
                     missed += not ratio.is_met

@@ -3,8 +3,6 @@
 import logging
 
 from django.conf import settings
-from django.core.cache import DEFAULT_CACHE_ALIAS, caches
-from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
@@ -13,8 +11,6 @@ from smplat.lib import minutes
 from smplat.lib.clients import address
 
 logger = logging.getLogger(__name__)
-# One for all threads and coroutines; Django would make another one for each request that a coroutine answers.
-cache = caches.create_connection(DEFAULT_CACHE_ALIAS)
 
 
 def is_within_limit(address: str) -> bool:
@@ -25,9 +21,9 @@ def is_within_limit(address: str) -> bool:
     if settings.TELEMETRY_THROTTLE == 0:
         return True
     try:
-        return minutes.count(cache, f"capture:{address}") <= settings.TELEMETRY_THROTTLE
-    except (RedisError, ValueError) as error:
-        logger.warning("Capture is not throttled, the counters cannot be reached: %s", type(error).__name__)
+        return minutes.count(f"capture:{address}") <= settings.TELEMETRY_THROTTLE
+    except minutes.UnreachableError as error:
+        logger.warning("Capture is not throttled, the counters cannot be reached: %s", error)
         return True
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
@@ -38,7 +38,8 @@ def own_var_dir(settings, tmp_path):
     }
     settings.CHECKPOINT_URIS = {key: f"{settings.LAKE_URI}/{key}-checkpoint.json" for key in settings.CHECKPOINT_URIS}
     settings.INGEST_STAGE_URI = f"{settings.LAKE_URI}/stage"
-    cache.clear()
+    settings.COUNTERS_PATH = tmp_path / "counters"
+    caches["process"].clear()
     READINESS.forget()
     PUBLISHER.forget()
 

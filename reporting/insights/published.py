@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
@@ -93,6 +93,7 @@ def _own(feed: str, run: ExportRun | None) -> Published:
 
 
 def _by_url(urls: dict[str, str]) -> dict[str, Published]:
+    cache = caches["process"]
     found = {feed: cache.get(_cache_key(feed)) for feed in urls}
     asked = {feed: _ask(feed, url) for feed, url in urls.items() if found[feed] is None}
     wait(asked.values(), timeout=TIMEOUT_SECONDS)

@@ -3,9 +3,7 @@
 import logging
 from contextlib import suppress
 
-from django.core.cache import cache
 from django.http import HttpRequest
-from redis.exceptions import RedisError
 
 from smplat.lib import minutes
 from smplat.lib.clients import address
@@ -21,18 +19,17 @@ def seconds_to_wait(request: HttpRequest) -> float | None:
     Where the shared counters cannot be reached, holders of a key are worth more than the limit: they pass.
     """
     try:
-        is_over = cache.get(minutes.key(_name(request)), 0) >= MAX_WRONG_KEYS
-    except RedisError as error:
-        logger.warning("Wrong API keys are not limited, the counters cannot be reached: %s", type(error).__name__)
+        is_over = minutes.count(_name(request), times=0) >= MAX_WRONG_KEYS
+    except minutes.UnreachableError as error:
+        logger.warning("Wrong API keys are not limited, the counters cannot be reached: %s", error)
         return None
     return minutes.seconds_left() if is_over else None
 
 
 def count(request: HttpRequest) -> None:
     """Count a wrong key of the request's address, in this minute of the clock."""
-    # ValueError: the counter has just expired.
-    with suppress(RedisError, ValueError):
-        if minutes.count(cache, _name(request)) == MAX_WRONG_KEYS:
+    with suppress(minutes.UnreachableError):
+        if minutes.count(_name(request)) == MAX_WRONG_KEYS:
             logger.warning("%s has tried %d wrong API keys and is refused for now", address(request), MAX_WRONG_KEYS)
 
 

@@ -11,7 +11,6 @@ from allauth.socialaccount.providers.base.constants import AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -104,8 +103,8 @@ def _account_of(sociallogin: SocialLogin) -> Any:
 
 
 def _starts_too_often(request: HttpRequest) -> bool:
-    with suppress(RedisError, ValueError):
-        return minutes.count(cache, f"single-sign-on:{address(request)}") > MAX_STARTS
+    with suppress(minutes.UnreachableError):
+        return minutes.count(f"single-sign-on:{address(request)}") > MAX_STARTS
     return False
 
 

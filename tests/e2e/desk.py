@@ -66,6 +66,8 @@ class Desk:
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
             "CHECKOUT_API_KEY": API_KEY,
             "TELEMETRY_THROTTLE": "0",
+            # One takes half as long to start as two.
+            "WEB_CONCURRENCY": "1",
             "PYTHONUNBUFFERED": "1",
             **settings,
         }

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
-from smplat.lib import wrong_keys
+from smplat.lib import minutes
 from smplat.lib.clients import address
 from tests.database import record_follow_up, record_segment
 from tests.environment import API_KEY
@@ -66,8 +66,9 @@ class TestWrongKeys:
 
         assert self.ask("wrong", "192.0.2.1").status_code == 429
 
-    def test_counters_that_cannot_be_reached_let_keys_pass(self, db, monkeypatch):
-        monkeypatch.setattr(wrong_keys, "cache", RedisCache("redis://127.0.0.1:9/0", {}))
+    def test_counters_that_cannot_be_reached_let_keys_pass(self, db, settings, monkeypatch):
+        settings.REDIS_URL = "redis://127.0.0.1:9/0"
+        monkeypatch.setattr(minutes, "_redis", lambda: RedisCache(settings.REDIS_URL, {}))
 
         assert self.ask("wrong", "192.0.2.1").status_code == 401
         assert self.ask(API_KEY, "192.0.2.1").status_code == 200

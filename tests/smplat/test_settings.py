@@ -60,7 +60,7 @@ def start(tmp_path: Path, *command: str, **changes: str) -> subprocess.Completed
         ("TELEMETRY_THROTTLE", "-1", "from 0 to"),
         ("TELEMETRY_MAX_BODY_BYTES", "1e6", "a whole number"),
         ("TELEMETRY_RETENTION_DAYS", "0", "from 1 to"),
-        ("WEB_CONCURRENCY", "2", "needs REDIS_URL"),
+        ("WEB_CONCURRENCY", "65", "from 1 to 64"),
         ("SECOND_FACTOR", "maybe", "not one of OFF, OPTIONAL, REQUIRED"),
         ("OIDC_ISSUER_URL", "login.example", "an absolute URL"),
         ("LOG_LEVEL", "LOUD", "not one of DEBUG, INFO, WARNING, ERROR"),

@@ -13,8 +13,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from smplat.lib import prepared
-from telemetry import throttles
+from smplat.lib import minutes, prepared
 from telemetry.models import GuardrailWorkflowEvent, QuickOrderEvent
 from tests.database import database_url
 from tests.factories import quick_order_event, workflow_event
@@ -316,7 +315,8 @@ class TestAccess:
     @pytest.mark.django_db
     def test_events_are_worth_more_than_a_limit_that_cannot_be_counted(self, stranger, settings, monkeypatch):
         settings.TELEMETRY_THROTTLE = 1
-        monkeypatch.setattr(throttles, "cache", RedisCache("redis://127.0.0.1:9/0", {}))
+        settings.REDIS_URL = "redis://127.0.0.1:9/0"
+        monkeypatch.setattr(minutes, "_redis", lambda: RedisCache(settings.REDIS_URL, {}))
 
         assert [post(stranger, quick_order_event()).status_code for _ in range(2)] == [202, 202]
 
