@@ -15,4 +15,7 @@ from telemetry.writer import Writer
 _THREADS = 16
 _threads = Threads(django_application, _THREADS)
 _limits = Limits(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-application = Front(_threads, _limits, settings.TRUSTED_PROXIES, CaptureDoor(Writer(), _threads))
+_door = CaptureDoor(Writer(), _threads)
+application = Front(_threads, _limits, settings.TRUSTED_PROXIES, _door)
+#: The public capture routes and what tells of the process, for `python -m smplat capture`.
+capture = Front(_threads, _limits, settings.TRUSTED_PROXIES, _door, {*_door.paths, "/healthz", "/readyz", "/metrics"})

@@ -4,7 +4,6 @@ import fcntl
 import logging
 import os
 import resource
-import shutil
 import signal
 import socket
 import sys
@@ -20,7 +19,7 @@ from celery.utils.nodenames import gethostname, nodename
 from django.core.exceptions import ImproperlyConfigured
 from kombu.exceptions import OperationalError
 
-from smplat import embedded, secrets_file
+from smplat import embedded, secrets_file, web
 from smplat.secrets_file import Secrets
 from smplat.supervisor import Child, Supervisor
 
@@ -28,11 +27,6 @@ logger = logging.getLogger(__name__)
 _BASE_DIR = Path(__file__).resolve().parent.parent
 _HOST = "127.0.0.1"
 _READY_SECONDS = 60.0
-# HTTP/1 alone, since the server bounds the time for headers and between requests there; and connections for thousands
-# that only wait (docs/adr/0016-slow-clients-wait-in-front.md).
-_WEB_OPTIONS = ("--http", "1", "--http1-header-read-timeout", "10000", "--backlog", "2048", "--backpressure", "4096")
-# Clients that always have another request would keep a server that is to end for ever.
-_END_OPTIONS = ("--workers-kill-timeout", "5")
 _PORT_SECONDS = 8.0
 _OPEN_FILES = 16_384
 # Beat writes its heartbeat every five seconds.
@@ -95,7 +89,7 @@ def _run(var_dir: Path) -> None:
     _allow_many_connections()
     user, password = _prepare(secrets)
     if settings.WEB_CONCURRENCY > 1:
-        _share_metrics(var_dir / "metrics")
+        web.share_metrics(var_dir / "metrics")
     others = [embedded.EmbeddedDatabase(var_dir)] if settings.USES_EMBEDDED_DATABASE else []
     supervisor = Supervisor(_children(settings.PORT, settings.WEB_CONCURRENCY, var_dir), others)
     supervisor.start()
@@ -114,13 +108,6 @@ def _allow_many_connections() -> None:
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _share_metrics(folder: Path) -> None:
-    """Have the web processes write their counters to a folder, from which each of them can tell all."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def _check_port(port: int) -> None:
@@ -172,12 +159,11 @@ def _told_key(secrets: Secrets) -> str:
 
 
 def _children(port: int, web_processes: int, var_dir: Path) -> list[Child]:
-    python, celery = sys.executable, [sys.executable, "-m", "celery", "-A", "smplat", "-q"]
-    web = [python, "-m", "granian", "--interface", "asginl", "--host", _HOST, "--port", str(port)]
-    web += ["--workers", str(web_processes), *_WEB_OPTIONS, *_END_OPTIONS, "--no-ws", "--log-level", "error"]
+    celery = [sys.executable, "-m", "celery", "-A", "smplat", "-q"]
+    server = web.command("application", _HOST, port, web_processes)
     return [
         # The web server ends its own processes, if it is let.
-        Child("web", [*web, "smplat.asgi:application"], partial(_web_answers, port), signal.SIGTERM),
+        Child("web", server, partial(_web_answers, port), signal.SIGTERM),
         _worker(celery, "worker", "celery"),
         # What asks servers of others, so that one that hangs holds up no export.
         _worker(celery, "optional worker", "optional", "--concurrency", "2"),

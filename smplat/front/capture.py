@@ -5,6 +5,7 @@ here are the 202s, and a 503 where the database is away. Their headers are those
 request of the kind.
 """
 
+from collections.abc import Set
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,11 @@ class CaptureDoor:
         self._writer, self._threads = writer, threads
         self._routes = {f"/{route.path}": route for route in routes()}
         self._headers: dict[_Kind, Headers] = {}
+
+    @property
+    def paths(self) -> Set[str]:
+        """The paths of the capture routes."""
+        return self._routes.keys()
 
     async def answer(self, scope: dict[str, Any], content: bytes, address: str) -> Answer | None:
         """Store the events of a request, or return None where it is Django's to answer.

@@ -1,6 +1,5 @@
 """How much of the desk a client may hold at once, and for how long."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 
@@ -58,8 +57,8 @@ class Admissions:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._requests: Counter[str] = Counter()
-        self._bytes: Counter[str] = Counter()
+        self._requests: dict[str, int] = {}
+        self._bytes: dict[str, int] = {}
         self._all_requests = self._all_bytes = 0
 
     def admit(self, address: str) -> "Admission":
@@ -69,7 +68,7 @@ class Admissions:
             BusyError: too many are under way.
         """
         limits = self._limits
-        if self._all_requests >= limits.requests or self._requests[address] >= limits.requests_per_address:
+        if self._all_requests >= limits.requests or self._requests.get(address, 0) >= limits.requests_per_address:
             raise BusyError
         return Admission(self, address)
 
@@ -77,10 +76,8 @@ class Admissions:
         """Add to what an address holds; an address that holds nothing is forgotten."""
         self._all_requests += requests
         self._all_bytes += size
-        for counter, change in ((self._requests, requests), (self._bytes, size)):
-            counter[address] += change
-            if not counter[address]:
-                del counter[address]
+        _add(self._requests, address, requests)
+        _add(self._bytes, address, size)
 
     def has_room(self, address: str, size: int) -> bool:
         """Whether ``size`` more bytes of an address fit into memory."""
@@ -88,7 +85,14 @@ class Admissions:
         # A body that is allowed at all must fit where nothing else of the address is under way.
         own = max(limits.held_bytes_per_address, limits.body_bytes)
         everyones = max(limits.held_bytes, limits.body_bytes)
-        return self._bytes[address] + size <= own and self._all_bytes + size <= everyones
+        return self._bytes.get(address, 0) + size <= own and self._all_bytes + size <= everyones
+
+
+def _add(counts: dict[str, int], address: str, change: int) -> None:
+    if count := counts.get(address, 0) + change:
+        counts[address] = count
+    else:
+        counts.pop(address, None)
 
 
 class Admission:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from functools import partial
 from typing import Any, Protocol
 
@@ -43,11 +43,19 @@ class Front:
         limits: what a request may take.
         trusted_proxies: how many proxies stand before the front.
         door: answers what needs no thread.
+        paths: the only ones that are answered; None for all.
     """
 
-    def __init__(self, threads: Threads, limits: Limits, trusted_proxies: int, door: Door | None = None) -> None:
+    def __init__(
+        self,
+        threads: Threads,
+        limits: Limits,
+        trusted_proxies: int,
+        door: Door | None = None,
+        paths: Set[str] | None = None,
+    ) -> None:
         self._threads, self._limits, self._trusted_proxies = threads, limits, trusted_proxies
-        self._door = door
+        self._door, self._paths = door, paths
         self._admissions = Admissions(limits)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -55,6 +63,9 @@ class Front:
         body = Body(receive, scope["headers"])
         if scope["path"] == "/healthz" and body.is_complete:
             await _send_json(send, 200, {"status": "alive"})
+            return
+        if self._paths is not None and scope["path"] not in self._paths:
+            await _refuse(send, scope, body, 404, "There is nothing here; this process captures alone.")
             return
         address = client_address(scope, self._trusted_proxies)
         try:
@@ -116,6 +127,8 @@ class Front:
 
 def client_address(scope: dict[str, Any], trusted_proxies: int) -> str:
     """The client's address, as failures are counted by it; several headers of proxies are one list."""
+    if not trusted_proxies:
+        return address_of(scope["client"][0], "", 0)
     forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
     return address_of(scope["client"][0], forwarded.decode("latin-1"), trusted_proxies)
 
