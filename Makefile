@@ -42,8 +42,8 @@ docs: $(VENV)/.run ## Update the generated documentation
 demo: $(VENV)/.run ## Fill the running instance with samples and export them
 	@$(BIN)/python -m smplat.demo
 
-bench: $(VENV)/.dev ## Measure capture and reading; prints ratios of one run
-	@$(BIN)/python -m bench
+bench: $(VENV)/.dev ## Measure what has to be fast; prints ratios (ARGS=--write keeps them)
+	@$(BIN)/python -m bench $(ARGS)
 
 audit: $(VENV)/.dev ## Look locked packages up among known vulnerabilities
 	@$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock

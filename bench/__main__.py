@@ -1,10 +1,13 @@
-"""`make bench`: run every benchmark, or those named as arguments, and print its ratios."""
+"""`make bench`: run every benchmark, or those named in ARGS, and print its ratios; `--write` keeps them as a page."""
 
+import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from bench import capture, csv_files, exporting, fence, lists, pages, reading
+from bench import capture, csv_files, exporting, fence, lists, pages, reading, report
+from bench.ratio import Ratio
 from tests.e2e.desk import Desk
 
 _BENCHMARKS = {
@@ -20,17 +23,32 @@ _BENCHMARKS = {
 
 def main() -> None:
     """Start a desk of its own for each benchmark, and print what was measured."""
-    missed = 0
-    for name in sys.argv[1:] or _BENCHMARKS:
-        with tempfile.TemporaryDirectory(prefix="smplat-bench-") as folder:
-            desk = Desk(Path(folder) / "var", WEB_CONCURRENCY="").start()
-            try:
-                for ratio in _BENCHMARKS[name](desk):
-                    missed += not ratio.is_met
-                    print(ratio, flush=True)
-            finally:
-                desk.stop()
-    sys.exit(1 if missed else 0)
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("names", nargs="*", type=_known, help=f"{', '.join(_BENCHMARKS)}; all where none is named")
+    parser.add_argument("--write", action="store_true", help=f"write {report.PAGE.name}")
+    arguments = parser.parse_args()
+    results = {name: list(_ratios(name)) for name in arguments.names or _BENCHMARKS}
+    if arguments.write:
+        report.write(results)
+    sys.exit(0 if all(ratio.is_met for ratios in results.values() for ratio in ratios) else 1)
+
+
+def _known(name: str) -> str:
+    if name not in _BENCHMARKS:
+        raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(_BENCHMARKS)}")
+    return name
+
+
+def _ratios(name: str) -> Iterator[Ratio]:
+    """What a benchmark measures on a desk of its own; each ratio is printed as it comes."""
+    with tempfile.TemporaryDirectory(prefix="smplat-bench-") as folder:
+        desk = Desk(Path(folder) / "var", WEB_CONCURRENCY="").start()
+        try:
+            for ratio in _BENCHMARKS[name](desk):
+                print(ratio, flush=True)
+                yield ratio
+        finally:
+            desk.stop()
 
 
 if __name__ == "__main__":

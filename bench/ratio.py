@@ -26,7 +26,11 @@ class Ratio:
         """Whether the ratio keeps its bound."""
         return self.value >= self.bound if self.at_least else self.value <= self.bound
 
+    @property
+    def sign(self) -> str:
+        """How the ratio has to stand to its bound."""
+        return "≥" if self.at_least else "≤"
+
     def __str__(self) -> str:
-        sign = "≥" if self.at_least else "≤"
         verdict = "ok" if self.is_met else "MISSED"
-        return f"{verdict:7}{self.name}: {self.value:.2f} ({sign} {self.bound:g}) [{self.detail}]"
+        return f"{verdict:7}{self.name}: {self.value:.2f} ({self.sign} {self.bound:g}) [{self.detail}]"
