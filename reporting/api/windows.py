@@ -1,8 +1,5 @@
 """REST endpoints of telemetry: window exports, and the workflow summary."""
 
-from collections.abc import Iterator
-from typing import Any
-
 from django.http import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -16,7 +13,7 @@ from reporting.api.feed_views import Description, FeedView
 from reporting.api.queries import read, window_query
 from reporting.exports.artifacts import attachment
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import model_of, ndjson, wire_rows
+from reporting.feeds.wire_json import Window
 from reporting.insights.workflow import workflow_activity
 from smplat.lib.access import KeyOrOperator
 from smplat.lib.openapi import NDJSON, error
@@ -29,18 +26,13 @@ class WindowExportView(FeedView):
 
     def get(self, request: Request) -> HttpResponseBase:
         """Stream the newest ``limit`` events of the window."""
-        rows = model_of(self.feed).objects.all()
-        positions = rows.newest_positions(read(window_query(self.feed.window or 0, "return"), request)["limit"])
-        if not positions:
+        limit = read(window_query(self.feed.window or 0, "return"), request)["limit"]
+        window = Window.newest(self.feed, limit)
+        if not window.positions:
             raise NotFound("There are no events yet.")
-        lines = self._lines(rows.at(positions))
-        response = attachment(lines, f"{self.feed.folder}-events-{timezone.now():%Y%m%dT%H%M%SZ}.ndjson")
-        response[self.feed.count_header] = str(len(positions))
+        response = attachment(window.ndjson(), f"{self.feed.folder}-events-{timezone.now():%Y%m%dT%H%M%SZ}.ndjson")
+        response[self.feed.count_header] = str(len(window.positions))
         return response
-
-    def _lines(self, chunks: Iterator[Any]) -> Iterator[bytes]:
-        for chunk in chunks:
-            yield b"".join(map(ndjson, wire_rows(self.feed, chunk)))
 
     def describe(self) -> Description:
         counted = OpenApiParameter(
