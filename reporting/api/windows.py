@@ -15,8 +15,8 @@ from reporting.exports.artifacts import attachment
 from reporting.feeds import FEEDS
 from reporting.feeds.wire_json import Window
 from reporting.insights.workflow import workflow_activity
+from smplat.lib import conditional, openapi
 from smplat.lib.access import KeyOrOperator
-from smplat.lib.openapi import NDJSON, error
 
 _SUMMARY_QUERY = window_query(FEEDS["guardrail_workflow"].window or 0, "read")
 
@@ -25,11 +25,14 @@ class WindowExportView(FeedView):
     """Streams a telemetry feed's window as NDJSON, oldest first."""
 
     def get(self, request: Request) -> HttpResponseBase:
-        """Stream the newest ``limit`` events of the window."""
+        """Stream the newest ``limit`` events of the window, unless the client has them already."""
         limit = read(window_query(self.feed.window or 0, "return"), request)["limit"]
         window = Window.newest(self.feed, limit)
         if not window.positions:
             raise NotFound("There are no events yet.")
+        return conditional.answer(request, window.facts, lambda: self._download(window))
+
+    def _download(self, window: Window) -> HttpResponseBase:
         response = attachment(window.ndjson(), f"{self.feed.folder}-events-{timezone.now():%Y%m%dT%H%M%SZ}.ndjson")
         response[self.feed.count_header] = str(len(window.positions))
         return response
@@ -47,10 +50,11 @@ class WindowExportView(FeedView):
             operation_id=f"export_{self.feed.key}_window",
             tags=["Telemetry"],
             summary=f"Export the window: {self.feed.label}",
-            parameters=[window_query(self.feed.window or 0, "return"), counted],
+            parameters=openapi.conditional([window_query(self.feed.window or 0, "return"), counted]),
             responses={
-                (200, NDJSON): OpenApiResponse(FeedRow(self.feed), "One event a line, oldest first."),
-                404: error("The window is empty.", "There are no events yet."),
+                (200, openapi.NDJSON): OpenApiResponse(FeedRow(self.feed), "One event a line, oldest first."),
+                304: openapi.UNCHANGED,
+                404: openapi.error("The window is empty.", "There are no events yet."),
             },
         )
 
