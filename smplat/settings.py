@@ -259,6 +259,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "smplat.compression.CompressionMiddleware",
     "smplat.csp.PolicyMiddleware",
     "smplat.caching.KeyedReadsMiddleware",
     "smplat.paths.nul_refused",
