@@ -1,7 +1,7 @@
 """Rows in wire shape as JSON that PostgreSQL writes, for answers over HTTP.
 
-Python makes nothing of a row, which took most of an answer's time; docs/adr/0022-reads.md
-tells how much.
+Python makes nothing of a row, which took most of an answer's time
+(docs/adr/0022-postgresql-writes-the-answers.md).
 """
 
 from collections.abc import Iterator
