@@ -26,6 +26,7 @@ WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid
 def measure(desk: Desk) -> Iterator[Ratio]:
     """Time the filtered page over few rows and over many; then read everything, and leave a download."""
     operator = desk.operator()
+    operator.headers["Accept-Encoding"] = "identity"
     fill(desk, _FEW)
     (few,) = medians(lambda: operator.get(_PAGE).raise_for_status(), repeats=11)
     fill(desk, _ROWS - _FEW)

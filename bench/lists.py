@@ -25,6 +25,7 @@ def measure(desk: Desk) -> Iterator[Ratio]:
     """Time pages over a million rows, and a follow-up, in turns with their bare SQL."""
     fill(desk, _ROWS)
     with desk.client() as client, desk.database() as session:
+        client.headers["Accept-Encoding"] = "identity"
         session.autocommit = True
         oldest = session.execute(_OLDEST).fetchone()
         cursor = oldest[0].isoformat().replace("+00:00", "Z") if oldest else ""
@@ -34,11 +35,11 @@ def measure(desk: Desk) -> Iterator[Ratio]:
             lambda: client.get(f"{_LIST}&cursor={cursor}").raise_for_status(),
         )
         detail = f"{first * 1000:.1f} ms over HTTP, {bare * 1000:.1f} ms bare"
-        yield Ratio("page of 1,000 segments / bare SQL and json.dumps", first / bare, 2.5, False, detail)
+        yield Ratio("page of 1,000 segments / bare SQL and json.dumps", first / bare, 1.3, False, detail)
         yield Ratio("deepest page / first page", deep / first, 1.2, False, f"{deep * 1000:.1f} ms")
     bare, posted = _record_in_one_process(desk)
     detail = f"{posted * 1000:.1f} ms through the application, {bare * 1000:.1f} ms bare, in one process"
-    yield Ratio("POST of a follow-up / its bare transaction", posted / bare, 3, False, detail)
+    yield Ratio("POST of a follow-up / its bare transaction", posted / bare, 1.8, False, detail)
 
 
 def _record_in_one_process(desk: Desk) -> tuple[float, float]:

@@ -86,7 +86,10 @@ DATABASES: dict[str, dict[str, Any]] = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+_options = DATABASES["default"].setdefault("OPTIONS", {})
+_options.setdefault("connect_timeout", 5)
+# Django turns prepared statements off where this is not set; its own cursors make none in either case.
+_options.setdefault("prepare_threshold", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = _env.url("REDIS_URL", schemes=("redis", "rediss"))
@@ -256,6 +259,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "smplat.compression.CompressionMiddleware",
     "smplat.csp.PolicyMiddleware",
     "smplat.caching.KeyedReadsMiddleware",
     "smplat.paths.nul_refused",

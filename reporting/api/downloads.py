@@ -15,8 +15,8 @@ from reporting.api.feed_views import Description, FeedView
 from reporting.exports.artifacts import artifact, attachment
 from reporting.lake import storage
 from reporting.models import AuditEntry, ExportRun
+from smplat.lib import conditional, openapi
 from smplat.lib.access import Operator
-from smplat.lib.openapi import NDJSON, error
 
 
 class NoExportYetError(APIException):
@@ -33,32 +33,38 @@ class ArtifactView(FeedView):
     required_permission = "reporting.export_data"
 
     def get(self, request: Request) -> HttpResponseBase:
-        """Stream the object, or answer 503 while there is none."""
+        """Stream the object unless the client has it already, or answer 503 while there is none."""
         run = ExportRun.objects.newest_artifact_of_each_feed().filter(feed=self.feed.key).first()
         if run is None:
             raise NoExportYetError
-        try:
-            answer = artifact(run)
-        except storage.LakeError as error:
-            raise NoExportYetError(f"The export cannot be served: {error}.") from error
-        operator, action = cast(User, request.user), AuditEntry.Action.DOWNLOAD_OBJECT
-        AuditEntry.objects.log(operator, action, run.feed, run=str(run.pk))
-        return answer
+        # An object never changes, and no other run writes it.
+        return conditional.answer(request, run.object_uri, lambda: _download(run, cast(User, request.user)))
 
     def describe(self) -> Description:
         return extend_schema(
             operation_id=f"download_{self.feed.key}_export",
             tags=["Downloads"],
+            parameters=openapi.conditional([]),
             summary=f"Download the last export: {self.feed.label}",
             responses={
-                (200, NDJSON): OpenApiResponse(
+                (200, openapi.NDJSON): OpenApiResponse(
                     object_row(self.feed), "The object of the last successful run, byte for byte."
                 ),
-                503: error("No run was successful so far.", "There is no successful export yet."),
+                304: openapi.UNCHANGED,
+                503: openapi.error("No run was successful so far.", "There is no successful export yet."),
             },
             # The API key opens these to nobody: they are pages of operators.
             auth=[{"Session": []}],  # type: ignore[list-item]
         )
+
+
+def _download(run: ExportRun, operator: User) -> HttpResponseBase:
+    try:
+        answer = artifact(run)
+    except storage.LakeError as error:
+        raise NoExportYetError(f"The export cannot be served: {error}.") from error
+    AuditEntry.objects.log(operator, AuditEntry.Action.DOWNLOAD_OBJECT, run.feed, run=str(run.pk))
+    return answer
 
 
 def lake_file(request: HttpRequest, token: str) -> HttpResponseBase:

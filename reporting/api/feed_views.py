@@ -54,7 +54,7 @@ class FeedListView(FeedView):
         """Return a page."""
         query = read(page_query(self.max_rows, self.default_rows), request)
         page = Walk(self.feed, query["order"] == "asc").page(query["limit"], query["cursor"])
-        return Response({str(self.feed.webhook_key): page.rows, "nextCursor": page.next_cursor})
+        return Response({str(self.feed.webhook_key): page.json_list, "nextCursor": page.next_cursor})
 
     def describe(self) -> Description:
         *_, area, name = self.feed.list_path.split("/")

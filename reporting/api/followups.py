@@ -108,7 +108,7 @@ class FollowUpsView(SeveralPaths, APIView):
         if provider_id is not None:
             provider = {"status": _status(provider_id), "providerTelemetry": provider_telemetry(provider_id)}
         page = followups.PROVIDER.walk(provider_id, query["order"] == "asc").page(query["limit"], query["cursor"])
-        return Response({"entries": page.rows, "nextCursor": page.next_cursor, **provider})
+        return Response({"entries": page.json_list, "nextCursor": page.next_cursor, **provider})
 
 
 def _operator(request: Request) -> User | None:

@@ -1,8 +1,5 @@
 """REST endpoints of telemetry: window exports, and the workflow summary."""
 
-from collections.abc import Iterator
-from typing import Any
-
 from django.http import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -16,10 +13,10 @@ from reporting.api.feed_views import Description, FeedView
 from reporting.api.queries import read, window_query
 from reporting.exports.artifacts import attachment
 from reporting.feeds import FEEDS
-from reporting.feeds.shapes import model_of, ndjson, wire_rows
+from reporting.feeds.wire_json import Window
 from reporting.insights.workflow import workflow_activity
+from smplat.lib import conditional, openapi
 from smplat.lib.access import KeyOrOperator
-from smplat.lib.openapi import NDJSON, error
 
 _SUMMARY_QUERY = window_query(FEEDS["guardrail_workflow"].window or 0, "read")
 
@@ -28,19 +25,17 @@ class WindowExportView(FeedView):
     """Streams a telemetry feed's window as NDJSON, oldest first."""
 
     def get(self, request: Request) -> HttpResponseBase:
-        """Stream the newest ``limit`` events of the window."""
-        rows = model_of(self.feed).objects.all()
-        positions = rows.newest_positions(read(window_query(self.feed.window or 0, "return"), request)["limit"])
-        if not positions:
+        """Stream the newest ``limit`` events of the window, unless the client has them already."""
+        limit = read(window_query(self.feed.window or 0, "return"), request)["limit"]
+        window = Window.newest(self.feed, limit)
+        if not window.positions:
             raise NotFound("There are no events yet.")
-        lines = self._lines(rows.at(positions))
-        response = attachment(lines, f"{self.feed.folder}-events-{timezone.now():%Y%m%dT%H%M%SZ}.ndjson")
-        response[self.feed.count_header] = str(len(positions))
-        return response
+        return conditional.answer(request, window.facts, lambda: self._download(window))
 
-    def _lines(self, chunks: Iterator[Any]) -> Iterator[bytes]:
-        for chunk in chunks:
-            yield b"".join(map(ndjson, wire_rows(self.feed, chunk)))
+    def _download(self, window: Window) -> HttpResponseBase:
+        response = attachment(window.ndjson(), f"{self.feed.folder}-events-{timezone.now():%Y%m%dT%H%M%SZ}.ndjson")
+        response[self.feed.count_header] = str(len(window.positions))
+        return response
 
     def describe(self) -> Description:
         counted = OpenApiParameter(
@@ -55,10 +50,11 @@ class WindowExportView(FeedView):
             operation_id=f"export_{self.feed.key}_window",
             tags=["Telemetry"],
             summary=f"Export the window: {self.feed.label}",
-            parameters=[window_query(self.feed.window or 0, "return"), counted],
+            parameters=openapi.conditional([window_query(self.feed.window or 0, "return"), counted]),
             responses={
-                (200, NDJSON): OpenApiResponse(FeedRow(self.feed), "One event a line, oldest first."),
-                404: error("The window is empty.", "There are no events yet."),
+                (200, openapi.NDJSON): OpenApiResponse(FeedRow(self.feed), "One event a line, oldest first."),
+                304: openapi.UNCHANGED,
+                404: openapi.error("The window is empty.", "There are no events yet."),
             },
         )
 

@@ -63,6 +63,17 @@ def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: b
         left = None if left is None else left - written
 
 
+def facts(listing: Listing, rows: int, before: str | None, with_bom: bool) -> str:
+    """What decides the bytes of :func:`csv_file`: which rows they are, and how they are written; by one query.
+
+    A row that is committed between this query and that of the file is in the file alone. So the facts differ the next
+    time, and the file is sent once more: too often, never too seldom.
+    """
+    rendering = _query(listing, None, 1)[0].as_string(None)
+    keys = listing.rows(before).values_list(listing.feed.key_column, flat=True)[:rows]
+    return f"{with_bom} {_header(listing.feed)!r} {rendering} {' '.join(map(str, keys))}"
+
+
 def _read_chunk(listing: Listing, before: str | None, count: int, file: IO[bytes]) -> tuple[int, str | None]:
     """Write a chunk, on a new session where the old one is lost."""
     try:

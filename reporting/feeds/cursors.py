@@ -9,15 +9,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db.models import F, Q, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 
 from reporting.feeds import Feed
 from reporting.feeds.fence import settled_before
-from reporting.feeds.shapes import Row, model_of, wire
+from reporting.feeds.shapes import Row, model_of
+from reporting.feeds.wire_json import wire_json
 from smplat.lib.times import is_accepted, iso
 
 _CURSOR = re.compile(
@@ -48,10 +51,25 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a walk: rows in wire shape, and the cursor of the next page, None on the last."""
+    """One page of a walk.
 
-    rows: list[Row]
+    Attributes:
+        json: its rows in wire shape, each a JSON object.
+        next_cursor: the cursor of the next page, None on the last.
+    """
+
+    json: list[str]
     next_cursor: str | None
+
+    @property
+    def json_list(self) -> orjson.Fragment:
+        """The rows as a list that goes into an answer as it is."""
+        return orjson.Fragment(f"[{','.join(self.json)}]")
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The rows, read."""
+        return [orjson.loads(row) for row in self.json]
 
 
 def parse(text: str) -> Cursor:
@@ -93,10 +111,9 @@ class Walk:
 
     def page(self, limit: int, cursor: Cursor | None = None) -> Page:
         """At most ``limit`` rows after ``cursor``, which is None for the first page, by one query."""
-        sources = list(dict.fromkeys(field.source for field in self.feed.wire))
         # One row more than the page shows tells whether there is a next page, and whether it starts within a tie.
-        found = list(self.rows(cursor)[: limit + 1].values(*sources))
-        return Page([wire(self.feed, values) for values in found[:limit]], _next_cursor(self.feed, found, limit))
+        found = wire_json(self.feed, self.rows(cursor)[: limit + 1])
+        return Page(found[:limit], _next_cursor(self.feed, *found[limit - 1 :]) if len(found) > limit else None)
 
     def rows(self, cursor: Cursor | None) -> QuerySet[Any]:
         """The rows after ``cursor``, in the order of the walk.
@@ -127,9 +144,8 @@ class Walk:
             yield compare(Tuple(*map(F, position)), tuple(position.values()))
 
 
-def _next_cursor(feed: Feed, found: list[Row], limit: int) -> str | None:
-    if len(found) <= limit:
-        return None
-    last, beyond = found[limit - 1], found[limit]
-    at = last[feed.time_column]
-    return str(Cursor(at, last[feed.key_column] if at == beyond[feed.time_column] else None))
+def _next_cursor(feed: Feed, last: str, beyond: str) -> str:
+    """The cursor after the row ``last``, which the row ``beyond`` follows."""
+    places = {column.name: column.wire[0] for column in feed.columns}
+    row, at = orjson.loads(last), places[feed.time_column]
+    return f"{row[at]}~{row[places[feed.key_column]]}" if row[at] == orjson.loads(beyond)[at] else str(row[at])

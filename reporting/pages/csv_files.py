@@ -1,7 +1,7 @@
 """CSV files of the feeds' rows, and the controls that lead to them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,14 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from reporting.feeds import cursors
-from reporting.feeds.csv import csv_file
+from reporting.feeds import Feed, cursors
+from reporting.feeds.csv import csv_file, facts
 from reporting.feeds.listings import Arrivals, Batch, Listing
 from reporting.models import AuditEntry
 from reporting.pages.frame import EXPORT, feed_of, operator_page, user_of
 from reporting.pages.links import page_link
 from reporting.pages.segment_filter import SegmentFilter
+from smplat.lib import conditional
 
 #: How many rows a batch may hold.
 BATCHES = (100, 250, 500, 1_000)
@@ -121,18 +122,28 @@ def onboarding_csv(request: HttpRequest) -> HttpResponseBase:
 def _answer(
     request: HttpRequest, listing: Listing, mark_of: Callable[[str], object], filters: dict[str, str]
 ) -> HttpResponseBase:
-    """The file, once its download is in the audit log."""
+    """The file, unless the client has the same batch already."""
     try:
         rows = _rows(request.GET)
         before = str(mark_of(request.GET["before"])) if request.GET.get("before") else None
         with_bom = _with_bom(request.GET)
     except ParameterError as error:
         return _refusal(request, str(error))
-    details: dict[str, Any] = {"rows": rows or "all", "before": before, "filters": filters}
-    AuditEntry.objects.log(user_of(request), AuditEntry.Action.DOWNLOAD_CSV, listing.feed.key, **details)
-    name = f"{listing.feed.folder}-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
+
+    def download() -> HttpResponseBase:
+        """The file, once its download is in the audit log."""
+        details: dict[str, Any] = {"rows": rows or "all", "before": before, "filters": filters}
+        AuditEntry.objects.log(user_of(request), AuditEntry.Action.DOWNLOAD_CSV, listing.feed.key, **details)
+        return _file(listing.feed, csv_file(listing, rows, before, with_bom))
+
+    # What all the rows are would take as long to find out as to send them.
+    return download() if rows is None else conditional.answer(request, facts(listing, rows, before, with_bom), download)
+
+
+def _file(feed: Feed, content: Iterator[bytes]) -> HttpResponseBase:
+    name = f"{feed.folder}-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
     return StreamingHttpResponse(
-        csv_file(listing, rows, before, with_bom),
+        content,
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )

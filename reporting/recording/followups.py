@@ -1,6 +1,7 @@
 """Recording of guardrail follow-ups: the only place that writes them and the providers' states."""
 
 import uuid
+from collections.abc import Iterable
 from contextlib import nullcontext
 
 from django.conf import settings
@@ -28,21 +29,39 @@ _FROM_THE_SERVER = frozenset({FEED.key_column, FEED.time_column})
 #: The columns that a request fills.
 GIVEN_COLUMNS = tuple(column for column in FEED.columns if column.name not in _FROM_THE_SERVER)
 PLATFORM_COLUMNS = tuple(column.name for column in GIVEN_COLUMNS if column.wire[0].startswith("platformContext."))
+# What the statement knows better than the request.
+_FROM_THE_STATEMENT = (FEED.time_column, "provider_name", *PLATFORM_COLUMNS)
 _PAUSES = {GuardrailFollowUp.Action.PAUSE.value: True, GuardrailFollowUp.Action.RESUME.value: False}
+
+
+def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(list(parts))
+
+
+def _value(name: str) -> sql.Composable:
+    if name == "provider_name":
+        return sql.SQL("provider.provider_name")
+    given = sql.Placeholder(name)
+    return sql.SQL("coalesce({}, last.{})").format(given, sql.Identifier(name)) if name in PLATFORM_COLUMNS else given
+
 
 # The upsert locks the provider's row, made on first sight, before it computes what it sets. So racing follow-ups of a
 # provider take turns, each gets a time after the one before whatever the clock does, and the last one's state stays.
-# One statement spares the round trips in which others would wait for the lock.
+# One statement spares the round trips in which others would wait for the lock. A provider that is given by its id alone
+# keeps the name that the desk knows, and the platform of its last follow-up.
 _RECORD = (
     sql.SQL(
         """
-    WITH provider AS (
+    WITH last AS (
+        SELECT {platform} FROM {states} JOIN {follow_ups} ON follow_up_id = last_follow_up_id
+        WHERE {states}.provider_id = %(provider_id)s AND %(inherits)s
+    ), provider AS (
         INSERT INTO {states} AS known
             (provider_id, provider_name, is_paused, last_action, updated_at, last_follow_up_id)
         VALUES (%(provider_id)s, %(provider_name)s, coalesce(%(pauses)s, false), %(action)s, clock_timestamp(),
             %(follow_up_id)s)
         ON CONFLICT (provider_id) DO UPDATE SET
-            provider_name = coalesce(excluded.provider_name, known.provider_name),
+            provider_name = coalesce(nullif(excluded.provider_name, ''), known.provider_name),
             is_paused = coalesce(%(pauses)s, known.is_paused),
             last_action = excluded.last_action,
             updated_at = greatest(clock_timestamp(), known.updated_at + interval '1 microsecond'),
@@ -50,13 +69,14 @@ _RECORD = (
         RETURNING *
     ), follow_up AS (
         INSERT INTO {follow_ups} (follow_up_id, created_at, attachments, {columns})
-        SELECT %(follow_up_id)s::uuid, provider.updated_at, %(attachments)s::jsonb, {values} FROM provider
-        RETURNING 1
+        SELECT %(follow_up_id)s::uuid, provider.updated_at, %(attachments)s::jsonb, {values}
+        FROM provider LEFT JOIN last ON true
+        RETURNING {returned}
     ), tally AS (
         INSERT INTO {tallies} (line, received, accepted, duplicates, ignored, rejected)
         SELECT {line}, 1, count(*), 0, 0, 0 FROM follow_up
     )
-    SELECT provider_name, is_paused, updated_at FROM provider
+    SELECT provider.is_paused, follow_up.* FROM provider, follow_up
     """
     )
     .format(
@@ -64,8 +84,10 @@ _RECORD = (
         follow_ups=sql.Identifier(GuardrailFollowUp._meta.db_table),
         tallies=sql.Identifier(IntakeTally._meta.db_table),
         line=sql.Literal(GuardrailFollowUp._meta.label),
-        columns=sql.SQL(", ").join([sql.Identifier(column.name) for column in GIVEN_COLUMNS]),
-        values=sql.SQL(", ").join([sql.Placeholder(column.name) for column in GIVEN_COLUMNS]),
+        platform=_listed(map(sql.Identifier, PLATFORM_COLUMNS)),
+        columns=_listed(sql.Identifier(column.name) for column in GIVEN_COLUMNS),
+        values=_listed(_value(column.name) for column in GIVEN_COLUMNS),
+        returned=_listed(map(sql.Identifier, _FROM_THE_STATEMENT)),
     )
     .as_bytes(None)
 )
@@ -97,11 +119,13 @@ def record(values: Row, key: str | None = None, operator: User | None = None) ->
 
 
 def _record(follow_up_id: uuid.UUID, values: Row, operator: User | None) -> Row:
-    values = _completed(values)
     attachments = Jsonb(values["attachments"]) if values.get("attachments") else None
-    pauses = _PAUSES.get(values["action"])
-    parameters = {**values, "attachments": attachments, "follow_up_id": follow_up_id, "pauses": pauses}
-    provider_name, is_paused, created_at = prepared.execute(_RECORD, parameters)
+    cursor, href = values["conversion_cursor"], values["conversion_href"]
+    values = {**values, "conversion_href": conversions_url(cursor) if cursor and not href else href}
+    inherits = not values["provider_name"] and all(values[name] is None for name in PLATFORM_COLUMNS)
+    known = {"follow_up_id": follow_up_id, "pauses": _PAUSES.get(values["action"]), "inherits": inherits}
+    is_paused, *found = prepared.execute(_RECORD, {**values, "attachments": attachments, **known})
+    recorded = {**values, "follow_up_id": follow_up_id, **dict(zip(_FROM_THE_STATEMENT, found, strict=True))}
     # In the same transaction: a committed follow-up always has its digest, with the state that it brought about.
     digests.queue_followup(follow_up_id)
     if operator is not None:
@@ -109,39 +133,13 @@ def _record(follow_up_id: uuid.UUID, values: Row, operator: User | None) -> Row:
         AuditEntry.objects.log(operator, AuditEntry.Action.RECORD_FOLLOWUP, values["provider_id"], **details)
     status = ProviderGuardrailStatus(
         provider_id=values["provider_id"],
-        provider_name=provider_name,
+        provider_name=recorded["provider_name"],
         is_paused=is_paused,
         last_action=values["action"],
-        updated_at=created_at,
+        updated_at=recorded[FEED.time_column],
         last_follow_up_id=follow_up_id,
     )
-    entry = wire(FEED, {**values, "follow_up_id": follow_up_id, "created_at": created_at})
-    return {"entry": entry, "status": status_wire(status)}
-
-
-def _completed(values: Row) -> Row:
-    """The values with what the desk knows by itself."""
-    known = {} if values["provider_name"] else _known(values)
-    cursor, href = values["conversion_cursor"], values["conversion_href"]
-    return {**values, **known, "conversion_href": conversions_url(cursor) if cursor and not href else href}
-
-
-def _known(values: Row) -> Row:
-    """The name of a provider that is given by its id alone, and the platform of its last follow-up."""
-    status = ProviderGuardrailStatus.objects.filter(pk=values["provider_id"]).first()
-    if status is None:
-        return {}
-    known: Row = {"provider_name": status.provider_name}
-    if all(values[name] is None for name in PLATFORM_COLUMNS):
-        known |= _last_platform(status)
-    return known
-
-
-def _last_platform(status: ProviderGuardrailStatus) -> Row:
-    if status.last_follow_up_id is None:
-        return {}
-    last = GuardrailFollowUp.objects.filter(pk=status.last_follow_up_id).values(*PLATFORM_COLUMNS).first()
-    return dict(last or {})
+    return {"entry": wire(FEED, recorded), "status": status_wire(status)}
 
 
 def status_wire(status: ProviderGuardrailStatus) -> Row:

@@ -1,6 +1,5 @@
 """The base of every model whose rows a feed exports: their order, and reading by it."""
 
-from collections.abc import Iterator
 from typing import Any, Self
 
 from django.db import models
@@ -45,14 +44,6 @@ class FeedQuerySet(models.QuerySet[Any]):
     def newest_positions(self, count: int) -> list[int]:
         """Positions of the ``count`` newest arrivals, in the order of arrival."""
         return list(self.newest(count).values_list("position", flat=True))[::-1]
-
-    def at(self, positions: list[int], chunk: int = 500) -> Iterator[Self]:
-        """The rows at ``positions`` in that order, as one query per ``chunk`` of them.
-
-        Chunks keep no transaction and no cursor open while a slow reader takes its time.
-        """
-        for start in range(0, len(positions), chunk):
-            yield self.filter(position__in=positions[start : start + chunk]).order_by("position")
 
     def after(self, position: int, until: int) -> Self:
         """The rows after ``position``, up to ``until``."""

@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 NDJSON = "application/x-ndjson"
 # PostgreSQL's text and jsonb hold every character but this one.
 NO_NUL = r"^[^\x00]*$"
+_TAG = 'W/"0f3b6a526f5e4a4b9d571c2f6b0a7e94"'
 TIME: Schema = {"type": "string", "format": "date-time"}
 _components: dict[str, Schema] = {}
 
@@ -115,11 +116,26 @@ def header(name: str, schema: Schema, description: str, value: Any, required: bo
     return OpenApiParameter(name, schema, required=required, **given)
 
 
+def conditional(parameters: list[Any]) -> list[Any]:
+    """``parameters`` of a read, and what :mod:`smplat.lib.conditional` adds to them."""
+    known = header("If-None-Match", {"type": "string"}, "The `ETag` of an earlier answer.", _TAG, required=False)
+    tag = OpenApiParameter(
+        "ETag",
+        {"type": "string"},
+        OpenApiParameter.HEADER,
+        required=True,
+        description="Names the content; send it as `If-None-Match` the next time.",
+        response=[200, 304],
+    )
+    return [*parameters, known, tag]
+
+
 def error(description: str, value: Schema | str) -> OpenApiResponse:
     """A response that says what was wrong: the names of fields, or a sentence; with an example of it."""
     return OpenApiResponse(_ERROR, description, [example({"detail": value} if isinstance(value, str) else value)])
 
 
+UNCHANGED = OpenApiResponse(description="The content is the one that `If-None-Match` names.")
 UNSUPPORTED = error("The body's content type is not one of these.", 'Unsupported media type "text/csv" in request.')
 _UNAUTHORIZED = error("No credentials, or wrong ones.", "Authentication credentials were not provided.")
 _FORBIDDEN = error("The operator lacks the permission.", "You do not have permission to perform this action.")

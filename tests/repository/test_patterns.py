@@ -47,6 +47,7 @@ WORST: dict[str, tuple[str, Callable[[int], str]]] = {
     repr("-?[0-9]{1,18}"): ("fullmatch", lambda n: "-" + "1" * n),
     repr("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"): ("fullmatch", lambda n: "a" * n),
     repr("[A-Za-z0-9/._-]+"): ("fullmatch", lambda n: "a" * n + " "),
+    repr("(application/(json|x-ndjson)|text/(csv|html|plain))$"): ("match", lambda n: "application/json" * n),
     # Our own templates alone, with two elements at most.
     repr("<style[^>]*>(.*?)</style>"): ("findall", lambda n: "<style>" + "<" * n),
 }

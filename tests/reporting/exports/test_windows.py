@@ -1,6 +1,7 @@
 """The window exports and the workflow summary."""
 
 import json
+import uuid
 
 import pytest
 from django.db import connection
@@ -103,6 +104,63 @@ class TestWindowExport:
 
         with django_assert_max_num_queries(1 + 2):
             assert len(lines(api.get(EXPORT))) == 1_000
+
+
+@pytest.mark.django_db
+class TestConditional:
+    @pytest.fixture
+    def tag(self, api):
+        capture([quick_order_event() for _ in range(3)])
+        return api.get(EXPORT)["ETag"]
+
+    @pytest.mark.parametrize("given", ["{}", '"another", {}', "*"])
+    def test_who_has_the_window_is_told_so(self, api, tag, given):
+        answer = api.get(EXPORT, headers={"If-None-Match": given.format(tag)})
+
+        assert (answer.status_code, answer.content, answer["ETag"]) == (304, b"", tag)
+        assert answer["Cache-Control"] == "no-store"
+
+    def test_it_costs_the_one_statement_that_finds_the_rows(self, api, tag, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            api.get(EXPORT, headers={"If-None-Match": tag})
+
+    def test_a_new_event_is_sent(self, api, tag):
+        capture([quick_order_event()])
+
+        answer = api.get(EXPORT, headers={"If-None-Match": tag})
+
+        assert (answer.status_code, len(lines(answer))) == (200, 4)
+        assert answer["ETag"] != tag
+
+    def test_a_row_that_was_committed_late_is_sent(self, api, tag):
+        late = QuickOrderEvent.objects.order_by("position")[1]
+        QuickOrderEvent.objects.filter(pk=late.pk).delete()
+        without = api.get(EXPORT)["ETag"]
+        late.save(force_insert=True)
+
+        assert api.get(EXPORT, headers={"If-None-Match": without}).status_code == 200
+        assert api.get(EXPORT, headers={"If-None-Match": tag}).status_code == 304
+
+    def test_another_row_at_the_same_position_is_sent(self, api, tag):
+        newest = QuickOrderEvent.objects.latest("position")
+        QuickOrderEvent.objects.filter(pk=newest.pk).update(event_id=uuid.uuid4())
+
+        assert api.get(EXPORT, headers={"If-None-Match": tag}).status_code == 200
+
+    def test_another_limit_is_another_content(self, api, tag):
+        assert api.get(EXPORT, {"limit": "2"}, headers={"If-None-Match": tag}).status_code == 200
+        assert api.get(EXPORT, {"limit": "3"}, headers={"If-None-Match": tag}).status_code == 304
+
+    def test_another_feed_is_another_content(self, api, tag):
+        capture([workflow_event()])
+
+        assert api.get(WORKFLOW_EXPORT, headers={"If-None-Match": tag}).status_code == 200
+
+    def test_a_stranger_learns_nothing(self, stranger, tag):
+        assert stranger.get(EXPORT, headers={"If-None-Match": tag}).status_code == 401
+
+    def test_an_empty_window_has_no_tag(self, api):
+        assert api.get(EXPORT, headers={"If-None-Match": "*"}).status_code == 404
 
 
 @pytest.mark.django_db

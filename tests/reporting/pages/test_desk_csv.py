@@ -319,6 +319,62 @@ class TestOnboardingCsv:
 
 
 @pytest.mark.django_db
+class TestConditional:
+    def tag(self, operator, path=CSV, **query):
+        return operator.get(path, query)["ETag"]
+
+    def test_who_has_the_batch_is_told_so_and_has_downloaded_nothing(self, operator):
+        fill(3)
+        tag = self.tag(operator)
+        downloads = AuditEntry.objects.count()
+
+        answer = operator.get(CSV, headers={"If-None-Match": tag})
+
+        assert (answer.status_code, answer.content, answer["ETag"]) == (304, b"", tag)
+        assert {"no-store", "private"} <= set(answer["Cache-Control"].split(", "))
+        assert AuditEntry.objects.count() == downloads == 1
+
+    def test_a_batch_with_a_new_row_is_sent_and_one_behind_it_is_not(self, operator):
+        fill(200)
+        before = operator.get(REPORTS, {"batch": 100}).context["rows"]["csv"].batch.next_before
+        newest, older = self.tag(operator, rows="100"), self.tag(operator, rows="100", before=before)
+        fill(1)
+
+        assert operator.get(CSV, {"rows": "100"}, headers={"If-None-Match": newest}).status_code == 200
+        again = {"rows": "100", "before": before}
+        assert operator.get(CSV, again, headers={"If-None-Match": older}).status_code == 304
+
+    def test_a_batch_of_which_a_row_was_pruned_is_sent(self, operator):
+        fill(3)
+        tag = self.tag(operator)
+        QuickOrderEvent.objects.earliest("position").delete()
+
+        assert operator.get(CSV, headers={"If-None-Match": tag}).status_code == 200
+
+    def test_a_mark_for_excel_is_another_file(self, operator):
+        fill(3)
+
+        assert self.tag(operator) != self.tag(operator, bom="1")
+
+    def test_the_filtered_batch_has_a_tag_of_its_own(self, operator):
+        record_segment(slug="spring")
+        record_segment(slug="summer")
+        spring = self.tag(operator, ONBOARDING_CSV, slug="spring")
+
+        for slug, status in {"spring": 304, "summer": 200, "": 200}.items():
+            answer = operator.get(ONBOARDING_CSV, {"slug": slug}, headers={"If-None-Match": spring})
+            assert answer.status_code == status
+
+    def test_everything_has_no_tag_since_finding_it_would_read_everything(self, operator):
+        assert "ETag" not in operator.get(CSV, {"rows": "all"})
+
+    def test_without_the_permission_nothing_is_learnt(self, operator, staff_with):
+        tag = self.tag(operator)
+
+        assert staff_with("reporting.view_exportrun").get(CSV, headers={"If-None-Match": tag}).status_code == 403
+
+
+@pytest.mark.django_db
 class TestWho:
     @pytest.mark.parametrize("path", [CSV, ONBOARDING_CSV])
     def test_without_the_permission_to_export_there_is_no_file(self, client, staff_with, path):

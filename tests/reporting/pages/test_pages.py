@@ -13,7 +13,7 @@ from django.utils import timezone
 from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import freshness
-from reporting.models import ExportRun
+from reporting.models import AuditEntry, ExportRun
 from telemetry.models import QuickOrderEvent
 from tests.database import capture, database_url, export
 from tests.factories import quick_order_event, workflow_event
@@ -142,6 +142,16 @@ class TestRunPages:
 
         assert operator.get("/api/reporting/quick-order-export").getvalue() == b"".join(storage.read(run.object_uri))
         assert operator.get("/api/reporting/guardrail-workflow-export").status_code == 503
+
+    def test_who_has_the_newest_success_is_told_so(self, operator, run):
+        first = operator.get("/api/reporting/quick-order-export")
+        assert first.getvalue()
+        downloads = AuditEntry.objects.count()
+
+        answer = operator.get("/api/reporting/quick-order-export", headers={"If-None-Match": first["ETag"]})
+
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert AuditEntry.objects.count() == downloads == 1
 
 
 @pytest.mark.django_db

@@ -151,6 +151,21 @@ class TestRecording:
         assert (answer["entry"]["providerName"], answer["status"]["providerName"]) == ("ViralHub", "ViralHub")
         assert answer["entry"]["platformContext"] == first["platformContext"]
 
+    def test_an_empty_name_is_none(self, api):
+        unknown = post(api, providerId="provider-new", providerName="").json()
+        post(api)
+        known = post(api, providerName="").json()
+
+        assert (unknown["entry"]["providerName"], unknown["status"]["providerName"]) == ("", "")
+        assert (known["entry"]["providerName"], known["status"]["providerName"]) == ("ViralHub", "ViralHub")
+
+    def test_what_is_filled_in_takes_no_statement_beside_the_one_that_records(self, api, django_assert_num_queries):
+        post(api)
+
+        # The one is prepared, on the driver's own cursor, which Django does not count.
+        with django_assert_num_queries(0):
+            post(api, providerName=None, platformContext=None)
+
     def test_a_platform_that_is_given_is_kept(self, api):
         post(api)
 
