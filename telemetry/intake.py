@@ -19,7 +19,7 @@ from telemetry.store import NO_FEED, Model, Row
 # Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
 _CLIENT_IDS = uuid.UUID("6f1d3c52-8f0e-5a4b-9d57-1c2f6b0a7e94")
 # What stands for itself; other forms that uuid.UUID reads, such as braces, are as good as any other text.
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MODELS: dict[str, Model] = {name: model for model in kinds() for name in model.names}
 _OUTCOMES = ("received", "given", "ignored", "rejected", "minted")
 # How many events had which outcome, by line of the ledger.
