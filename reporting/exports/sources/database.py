@@ -1,6 +1,7 @@
 """The rows of a feed in the database, by position."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,9 +10,10 @@ from django.utils import timezone
 from reporting.checkpoints.content import Point
 from reporting.exports.sinks import Limits
 from reporting.exports.sources import Scope
+from reporting.exports.sources.workers import blocks_of_workers, snapshot
 from reporting.feeds import Feed
 from reporting.feeds.fence import FENCE_TIMEOUT, fence
-from reporting.feeds.lines import Line, RowRange, Size, position_before
+from reporting.feeds.lines import Block, Figures, Line, RowRange, Size, position_before
 from reporting.feeds.shapes import model_of
 from smplat.lib.times import iso
 
@@ -23,19 +25,24 @@ class DatabaseSource:
     Attributes:
         rows: the rows, all settled.
         shape: ``wire`` or ``warehouse``.
+        workers: how many database sessions share the work of a stream.
     """
 
     rows: RowRange
     shape: str
+    workers: int = 1
 
-    def parts(self, limits: Limits | None) -> Iterator[Iterable[Line]]:
-        """The rows, cut at the rows of a batch where each batch is confirmed."""
-        if limits is None:
-            yield self.rows.lines(self.shape)
-            return
+    def parts(self, limits: Limits) -> Iterator[Iterable[Line]]:
+        """The rows, cut at the rows of a batch."""
         for part in self.rows.parts(limits.rows):
             # A sink that confirms each batch is a slow one; its rows are few, and the database need not wait for it.
             yield list(part.lines(self.shape))
+
+    @contextmanager
+    def stream(self) -> Iterator["Snapshot"]:
+        """The rows as one snapshot of the database shows them, which lasts until the context ends."""
+        with snapshot():
+            yield Snapshot(self.rows, self.shape, self.workers)
 
     def checkpoint(self, last: Line, rows: int) -> Point:
         """The checkpoint at the position of ``last``."""
@@ -44,6 +51,31 @@ class DatabaseSource:
     def size(self) -> Size:
         """How many rows and bytes there are, and the first and the last key; counted by PostgreSQL."""
         return self.rows.size(self.shape)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Rows, and what is asked of them, within one transaction: rows that are erased meanwhile are in all or in none.
+
+    Attributes: as of :class:`DatabaseSource`.
+    """
+
+    rows: RowRange
+    shape: str
+    workers: int
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows, of which several workers each read a span of time."""
+        if self.workers == 1:
+            return self.rows.blocks(self.shape)
+        return blocks_of_workers(self.rows.by_time(self.workers), self.shape)
+
+    def last(self) -> Line | None:
+        return self.rows.newest()
+
+    def figures(self) -> Figures:
+        """What a receipt says of the rows; summed up by PostgreSQL."""
+        return self.rows.figures()
 
 
 def rows_in_scope(scope: Scope, point: Point | None) -> RowRange:
