@@ -182,7 +182,7 @@ class RowRange:
             time_text(self.feed), sql.Identifier(self.feed.key_column), row_json(self.feed, shape)
         )
         order = ("position",) if by_position else self._order
-        for data in chain.from_iterable(copied(self._copy([columns], order))):
+        for data in chain.from_iterable(copied(self._copy([columns], order, _TEXT))):
             position, time, key, json = bytes(data).split(b"\t", 3)
             # COPY's text format doubles backslashes. JSON holds no other character that the format escapes.
             yield Line(int(position), time.decode(), key.decode(), json[:-1].replace(b"\\\\", b"\\"))
@@ -198,12 +198,17 @@ class RowRange:
             while batch := list(islice(lines, _LINES_PER_BLOCK)):
                 yield Block(len(batch), ndjson(batch))
             return
-        for rows in copied(self._copy(form.cells, self._order)):
+        for rows in self.copied(form.cells):
             yield Block(len(rows), form.fill(rows))
 
-    def csv_rows(self, cells: Iterable[sql.Composable]) -> Iterator[list[memoryview]]:
-        """Stream ``cells`` of the rows in order of time and key as COPY's CSV, some rows at a time."""
-        return copied(self._copy(cells, self._order, sql.SQL("(FORMAT csv)")))
+    def copied(self, cells: Iterable[sql.Composable], options: sql.SQL = _TEXT) -> Iterator[list[memoryview]]:
+        """Stream ``cells`` of the rows in order of time and key as COPY sends them, some rows at a time.
+
+        Args:
+            cells: SQL for them.
+            options: options of COPY.
+        """
+        return copied(self._copy(cells, self._order, options))
 
     def newest(self) -> Line | None:
         """The row with the greatest position, without its JSON; None in an empty slice."""
@@ -247,7 +252,7 @@ class RowRange:
     def _order(self) -> tuple[str, ...]:
         return self.feed.time_column, self.feed.key_column
 
-    def _copy(self, cells: Iterable[sql.Composable], order: Iterable[str], options: sql.SQL = _TEXT) -> sql.Composed:
+    def _copy(self, cells: Iterable[sql.Composable], order: Iterable[str], options: sql.SQL) -> sql.Composed:
         rows = self._select(sql.SQL(", ").join(cells))
         columns = sql.SQL(", ").join(map(sql.Identifier, order))
         return sql.SQL("COPY ({} ORDER BY {}) TO STDOUT {}").format(rows, columns, options)

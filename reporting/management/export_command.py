@@ -68,6 +68,7 @@ class ExportCommand(OneLineCommand):
         parser.add_argument("--cursor", type=moment, metavar="TIMESTAMP", help="start here, inclusive")
         parser.add_argument("--until", type=moment, metavar="TIMESTAMP", help="leave younger rows to a later run")
         if self.has_database:
+            parser.add_argument("--format", choices=("ndjson", "csv"), default="ndjson", help="csv: warehouse columns")
             help_text = f"database sessions that share the work, 1 to {MAX_WORKERS}; the result is the same"
             parser.add_argument("--workers", type=workers, default=1, metavar="N", help=help_text)
         parser.add_argument("--dry-run", action="store_true", help="say what would be exported, and export nothing")
@@ -82,6 +83,7 @@ class ExportCommand(OneLineCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Export, and say how it ended."""
         scope, progress = self.scope(options), Progress()
+        self._check_format(options)
         # What is loaded by now stays until the end; the collector need not walk it anew with every thousand rows.
         gc.freeze()
         try:
@@ -102,6 +104,16 @@ class ExportCommand(OneLineCommand):
         finally:
             gc.unfreeze()
         self._say(f"{counted(progress.rows, 'row')}, {counted(progress.bytes, 'byte')}; {_kept(progress)}")
+
+    @staticmethod
+    def _check_format(options: dict[str, Any]) -> None:
+        if options.get("format") != "csv":
+            return
+        if options["sink"] not in {"stdout", "file"}:
+            raise UsageError("--format csv goes with --sink stdout or file")
+        for flag in ("append", "dry_run"):
+            if options[flag]:
+                raise UsageError(f"--{flag.replace('_', '-')} goes with --format ndjson")
 
     def _export(self, scope: Scope, store: stores.CheckpointStore, progress: Progress, options: dict[str, Any]) -> None:
         sink = self.sink(options)
@@ -133,7 +145,8 @@ class ExportCommand(OneLineCommand):
 
     def source(self, scope: Scope, point: stores.Point | None, options: dict[str, Any]) -> Source:
         """The rows after the checkpoint, from the database."""
-        return DatabaseSource(rows_in_scope(scope, point), scope.shape, options["workers"])
+        is_csv = options["format"] == "csv"
+        return DatabaseSource(rows_in_scope(scope, point), scope.shape, options["workers"], is_csv)
 
     def scope(self, options: dict[str, Any]) -> Scope:
         return Scope(
@@ -174,7 +187,8 @@ class ExportCommand(OneLineCommand):
         return StdoutSink(sys.stdout.buffer)
 
     def _file_sink(self, options: dict[str, Any]) -> Sink:
-        path = options["file_path"] or Path(f"{self.feed.file_name}{'.gz' if options['gzip'] else ''}")
+        name = Path(self.feed.file_name).with_suffix(f".{options.get('format', 'ndjson')}")
+        path = options["file_path"] or Path(f"{name}{'.gz' if options['gzip'] else ''}")
         return FileSink(path, gzip=options["gzip"], appends=options["append"])
 
     def _webhook_sink(self, options: dict[str, Any]) -> Sink:

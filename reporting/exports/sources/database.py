@@ -12,6 +12,7 @@ from reporting.exports.sinks import Limits
 from reporting.exports.sources import Scope
 from reporting.exports.sources.workers import blocks_of_workers, snapshot
 from reporting.feeds import Feed
+from reporting.feeds.csv import csv_blocks, csv_header
 from reporting.feeds.fence import FENCE_TIMEOUT, fence
 from reporting.feeds.lines import Block, Figures, Line, RowRange, Size, position_before
 from reporting.feeds.shapes import model_of
@@ -26,11 +27,13 @@ class DatabaseSource:
         rows: the rows, all settled.
         shape: ``wire`` or ``warehouse``.
         workers: how many database sessions share the work of a stream.
+        is_csv: whether a stream is CSV, which has the columns of the warehouse, rather than JSON.
     """
 
     rows: RowRange
     shape: str
     workers: int = 1
+    is_csv: bool = False
 
     def parts(self, limits: Limits) -> Iterator[Iterable[Line]]:
         """The rows, cut at the rows of a batch."""
@@ -42,7 +45,7 @@ class DatabaseSource:
     def stream(self) -> Iterator["Snapshot"]:
         """The rows as one snapshot of the database shows them, which lasts until the context ends."""
         with snapshot():
-            yield Snapshot(self.rows, self.shape, self.workers)
+            yield Snapshot(self)
 
     def checkpoint(self, last: Line, rows: int) -> Point:
         """The checkpoint at the position of ``last``."""
@@ -57,25 +60,28 @@ class DatabaseSource:
 class Snapshot:
     """Rows, and what is asked of them, within one transaction: rows that are erased meanwhile are in all or in none.
 
-    Attributes: as of :class:`DatabaseSource`.
+    Attributes:
+        source: which rows, and how they are written.
     """
 
-    rows: RowRange
-    shape: str
-    workers: int
+    source: DatabaseSource
 
     def blocks(self) -> Iterator[Block]:
         """The rows, of which several workers each read a span of time."""
-        if self.workers == 1:
-            return self.rows.blocks(self.shape)
-        return blocks_of_workers(self.rows.by_time(self.workers), self.shape)
+        rows, workers = self.source.rows, self.source.workers
+        if self.source.is_csv:
+            yield Block(0, csv_header(rows.feed))
+        yield from self._read(rows) if workers == 1 else blocks_of_workers(rows.by_time(workers), self._read)
 
     def last(self) -> Line | None:
-        return self.rows.newest()
+        return self.source.rows.newest()
 
     def figures(self) -> Figures:
         """What a receipt says of the rows; summed up by PostgreSQL."""
-        return self.rows.figures()
+        return self.source.rows.figures()
+
+    def _read(self, rows: RowRange) -> Iterator[Block]:
+        return csv_blocks(rows) if self.source.is_csv else rows.blocks(self.source.shape)
 
 
 def rows_in_scope(scope: Scope, point: Point | None) -> RowRange:

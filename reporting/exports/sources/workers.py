@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -24,6 +24,7 @@ from reporting.exports.sinks import SinkError
 from reporting.feeds.lines import Block, RowRange
 
 _CHUNK_BYTES = 262_144
+Read = Callable[[RowRange], Iterator[Block]]
 
 
 class WorkerError(SinkError):
@@ -44,12 +45,12 @@ def snapshot(shared: str | None = None) -> Iterator[None]:
         yield
 
 
-def blocks_of_workers(parts: list[RowRange], shape: str) -> Iterator[Block]:
+def blocks_of_workers(parts: list[RowRange], read: Read) -> Iterator[Block]:
     """The rows of ``parts``, one after the other, each read by a process of its own; within :func:`snapshot`.
 
     Args:
         parts: the rows, one part at least.
-        shape: ``wire`` or ``warehouse``.
+        read: reads a part.
 
     Raises:
         WorkerError: one of the processes has failed, or was killed.
@@ -61,8 +62,8 @@ def blocks_of_workers(parts: list[RowRange], shape: str) -> Iterator[Block]:
     workers: list[_Worker] = []
     try:
         for part in parts[1:]:
-            workers.append(_Worker.start(part, shape, shared))
-        yield from parts[0].blocks(shape)
+            workers.append(_Worker.start(part, read, shared))
+        yield from read(parts[0])
         for worker in workers:
             yield from worker.blocks()
     finally:
@@ -77,12 +78,12 @@ class _Worker:
     spool: IO[bytes]
 
     @classmethod
-    def start(cls, part: RowRange, shape: str, shared: str) -> "_Worker":
+    def start(cls, part: RowRange, read: Read, shared: str) -> "_Worker":
         settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
         spool = tempfile.TemporaryFile(dir=settings.SPOOL_DIR)  # noqa: SIM115 - see stop()
         said, saying = multiprocessing.Pipe(duplex=False)
         process = multiprocessing.get_context("fork").Process(
-            target=_spool, args=(part, shape, shared, spool, saying, os.getpid())
+            target=_spool, args=(part, read, shared, spool, saying, os.getpid())
         )
         process.start()
         saying.close()
@@ -111,7 +112,7 @@ class _Worker:
         self.spool.close()
 
 
-def _spool(part: RowRange, shape: str, shared: str, spool: IO[bytes], saying: Connection, parent: int) -> None:
+def _spool(part: RowRange, read: Read, shared: str, spool: IO[bytes], saying: Connection, parent: int) -> None:
     """Read a part into ``spool``, and say how many rows it has, or why it could not be read."""
     # Ctrl-C reaches the whole group of processes; the parent says so, and stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -120,7 +121,7 @@ def _spool(part: RowRange, shape: str, shared: str, spool: IO[bytes], saying: Co
     rows = 0
     try:
         with snapshot(shared):
-            for block in part.blocks(shape):
+            for block in read(part):
                 if os.getppid() != parent:
                     return
                 spool.write(block.data)

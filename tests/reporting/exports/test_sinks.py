@@ -96,7 +96,7 @@ class TestStdout:
         with program:
             assert program.stdout is not None
             assert program.stderr is not None
-            assert program.stdout.readline() == b"x" * 1_000 + b"\\n"
+            assert program.stdout.readline() == b"x" * 1_000 + b"\n"
             program.stdout.close()
             said = program.stderr.read()
 

@@ -1,6 +1,8 @@
 """The export commands, as cron jobs and people use them."""
 
+import csv
 import gzip
+import io
 import json
 import os
 import signal
@@ -273,6 +275,51 @@ class TestFile:
         assert "Would export 2 rows" in said
         assert f"keys {event_ids[0]} to {event_ids[1]}" in said
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCsv:
+    def test_it_has_the_columns_of_the_warehouse_oldest_first(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        event_ids = record_segments(3)
+
+        call_command(SEGMENTS, "--sink", "file", "--format", "csv")
+
+        text = (tmp_path / "onboarding_pricing_segments.csv").read_bytes().decode()
+        header, *rows = csv.reader(io.StringIO(text, newline=""))
+        assert header == [column.name for column in FEEDS["onboarding_segments"].columns]
+        assert [row[0] for row in rows] == event_ids
+        assert text.count("\r\n") == 4
+
+    def test_a_cell_is_no_formula_and_keeps_its_line_breaks(self, capfdbinary):
+        texts = ["=1+1", "＋1", "\tx", "a\nb", 'say "no", then', "-", "", "plain"]
+        for text in texts:
+            create_follow_up(notes=text)
+
+        call_command(FOLLOWUPS, "--format", "csv")
+
+        rows = list(csv.DictReader(io.StringIO(capfdbinary.readouterr().out.decode(), newline="")))
+        assert [row["notes"] for row in rows] == ["'=1+1", "'＋1", "'\tx", "a\nb", 'say "no", then', "'-", "", "plain"]
+
+    def test_a_run_without_rows_has_its_header(self, tmp_path):
+        call_command(SEGMENTS, "--sink", "file", "--format", "csv", "--file-path", str(tmp_path / "out.csv"))
+
+        assert (tmp_path / "out.csv").read_bytes().count(b"\r\n") == 1
+
+    def test_workers_give_the_same_file_as_one(self, tmp_path):
+        add_segments(500)
+        flags = ["--sink", "file", "--format", "csv", "--file-path"]
+
+        assert [manage(SEGMENTS, *flags, str(tmp_path / n), "--workers", n).returncode for n in "13"] == [0, 0]
+
+        assert (tmp_path / "1").read_bytes() == (tmp_path / "3").read_bytes()
+
+    @pytest.mark.parametrize("flags", [["--sink", "s3"], ["--sink", "file", "--append"], ["--dry-run"]])
+    def test_what_does_not_go_with_it_is_named(self, flags):
+        with pytest.raises(CommandError, match=r"--(format csv|append|dry-run) goes with") as error:
+            call_command(SEGMENTS, "--format", "csv", *flags)
+
+        assert error.value.returncode == 2
 
 
 @pytest.mark.django_db(transaction=True)
