@@ -18,7 +18,7 @@ from reporting.feeds.sql import iso_text
 #: Of what is below the space, COPY escapes the rest, and ends values and rows with a tab and a line feed.
 _BARE_CONTROLS = bytes(code for code in range(32) if code not in b"\b\t\n\v\f\r")
 # A pair is read whole, or the end of a backslash that was doubled would pass for the start of the next escape.
-_UNLIKE_JSON = re.compile(rb"\\.|[%b]" % re.escape(_BARE_CONTROLS), re.DOTALL)
+_UNLIKE_JSON = re.compile(rb"\\.|[\x00-\x07\x0e-\x1f]", re.DOTALL)
 
 
 @dataclass(frozen=True)
