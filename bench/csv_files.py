@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import psutil
 
-from bench.exporting import fill
+from bench.exporting import fill, psql_seconds
 from bench.lists import medians
 from bench.ratio import Ratio
 from bench.reading import resident
@@ -35,6 +35,7 @@ def measure(desk: Desk) -> Iterator[Ratio]:
     yield Ratio("onboarding page, large / small table", many / few, 1.5, False, detail)
     for name, route in _ROUTES.items():
         yield from _everything(desk, operator, name, route)
+    yield _against_psql(desk, operator)
     yield _abandoned(desk, operator)
     operator.close()
 
@@ -57,6 +58,20 @@ def _everything(desk: Desk, operator: httpx.Client, name: str, route: str) -> It
     yield Ratio(f"seconds to the first row, everything {name}", first_row, 1, False, f"{rate:,.0f} rows/s")
     detail = f"{before / 1_048_576:.0f} MiB before, a stall of {_STALL_SECONDS:.0f} s included"
     yield Ratio(f"growth in MiB of the web process, everything {name}", (peak - before) / 1_048_576, 10, False, detail)
+
+
+def _against_psql(desk: Desk, operator: httpx.Client) -> Ratio:
+    """Everything by arrival over HTTP, in turns with psql."""
+    path = desk.var_dir.parent / "psql.csv"
+    theirs, ours = medians(lambda: psql_seconds(desk, path, "csv"), lambda: _download(operator), repeats=5)
+    detail = f"{_ROWS / ours:,.0f} rows/s over HTTP, {_ROWS / theirs:,.0f} rows/s by psql"
+    return Ratio(f"CSV page of {_ROWS:,} rows / psql", theirs / ours, 0.5, True, detail)
+
+
+def _download(operator: httpx.Client) -> None:
+    with operator.stream("GET", _ROUTE, params={"rows": "all"}) as answer:
+        rows = sum(block.count(b"\n") for block in answer.iter_bytes(262_144)) - 1
+    assert rows == _ROWS, rows
 
 
 def _abandoned(desk: Desk, operator: httpx.Client) -> Ratio:

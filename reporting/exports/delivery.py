@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reporting.checkpoints.stores import CheckpointStore, Point
-from reporting.exports.sinks import Limits, Sink
+from reporting.exports.sinks import Limits, Sink, StreamSink
 from reporting.exports.sources import Source
 from reporting.feeds.lines import Line
 
@@ -19,7 +19,7 @@ class Progress:
 
     Attributes:
         rows: rows that the sink has taken.
-        bytes: bytes of their JSON, line breaks included.
+        bytes: their bytes, line breaks included.
         point: the checkpoint that was written last, None when it did not move.
         uris: what was made, objects before their manifests.
     """
@@ -29,10 +29,10 @@ class Progress:
     point: Point | None = None
     uris: list[str] = field(default_factory=list)
 
-    def add(self, lines: list[Line]) -> None:
-        """Count a batch that the sink has taken."""
-        self.rows += len(lines)
-        self.bytes += sum([len(line.json) + 1 for line in lines])
+    def add(self, rows: int, size: int) -> None:
+        """Count rows that the sink has taken, and their bytes."""
+        self.rows += rows
+        self.bytes += size
 
 
 def deliver(
@@ -50,26 +50,45 @@ def deliver(
         store: where the checkpoint goes.
         sink: where the rows go; the caller aborts it in the end.
         progress: is brought up to date as the run goes on, so that a caller whose run fails can say what was kept.
-        tell: is called with ``progress`` after every batch.
-        batch_rows: rows of one batch, at most; None for what the sink takes.
+        tell: is called with ``progress`` now and then, and after every batch that is confirmed.
+        batch_rows: rows of one batch, at most, where each is confirmed; None for what the sink takes.
 
     Raises:
         reporting.exports.sinks.SinkError: the source or the sink refused; what is confirmed and in the checkpoint by
             then stays.
         reporting.checkpoints.stores.CheckpointError: the checkpoint cannot be written.
     """
+    if sink.confirms_each is False:
+        _deliver_stream(source, store, sink, progress, tell)
+        return
     limits = Limits(min(batch_rows or sink.limits.rows, sink.limits.rows), sink.limits.bytes)
-    for part in source.parts(limits if sink.confirms_each else None):
+    for part in source.parts(limits):
         last: Line | None = None
         for batch in limits.batches(part):
             sink.write(batch)
             last = _newest(batch, last)
-            progress.add(batch)
+            progress.add(len(batch), sum([len(line.json) + 1 for line in batch]))
             tell(progress)
-        if not sink.confirms_each:
-            progress.uris = sink.commit()
-        if last is None:
-            continue
+        _reach(source, store, progress, last)
+
+
+def _deliver_stream(
+    source: Source, store: CheckpointStore, sink: StreamSink, progress: Progress, tell: Callable[[Progress], None]
+) -> None:
+    with source.stream() as stream:
+        for block in stream.blocks():
+            sink.take(block.data)
+            progress.add(block.rows, len(block.data))
+            tell(progress)
+        last = stream.last()
+        figures = stream.figures() if sink.has_receipt else None
+    progress.uris = sink.commit(figures)
+    _reach(source, store, progress, last)
+
+
+def _reach(source: Source, store: CheckpointStore, progress: Progress, last: Line | None) -> None:
+    """Write the checkpoint after ``last``; None for no row, which leaves it where it is."""
+    if last is not None:
         point = source.checkpoint(last, progress.rows)
         store.write(point)
         progress.point = point

@@ -7,6 +7,7 @@ stops taking rows half-way, the run fails, and what was confirmed before is kept
 """
 
 from dataclasses import replace
+from typing import Literal
 
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +18,7 @@ from reporting.checkpoints.stores import CheckpointError, DatabaseStore, LakeSto
 from reporting.exports.claims import NothingToExportError
 from reporting.exports.delivery import Progress, deliver
 from reporting.exports.progress import Meter
-from reporting.exports.sinks import Limits, Sink, SinkError
+from reporting.exports.sinks import BatchSink, Limits, SinkError
 from reporting.exports.sinks.lake import LakeSink
 from reporting.exports.sinks.webhook import WebhookSink
 from reporting.exports.sources import Scope
@@ -29,6 +30,9 @@ from reporting.models import ExportRun
 from smplat.lib.times import iso
 from smplat.lib.words import counted
 
+#: What the lake takes at once where there is no webhook.
+_KEPT_AT_ONCE = Limits(rows=1_000, bytes=8 * 1024 * 1024)
+
 
 class WebhookAndLake:
     """Sends each batch to the webhook, where there is one, and keeps what that has confirmed for the lake.
@@ -39,11 +43,11 @@ class WebhookAndLake:
         shape: the shape in which it takes rows: the webhook's, where there is one.
     """
 
-    confirms_each = True
+    confirms_each: Literal[True] = True
 
-    def __init__(self, feed: Feed, webhook: Sink | None, kept: LakeSink) -> None:
+    def __init__(self, feed: Feed, webhook: BatchSink | None, kept: LakeSink) -> None:
         self._feed, self._webhook, self._kept = feed, webhook, kept
-        self.limits: Limits = kept.limits if webhook is None else webhook.limits
+        self.limits: Limits = _KEPT_AT_ONCE if webhook is None else webhook.limits
         self.shape = feed.lake_shape if webhook is None else "wire"
 
     @property

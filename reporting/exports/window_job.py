@@ -60,7 +60,7 @@ def export(run: ExportRun) -> None:
         )
         storage.write(target.status_uri, orjson.dumps(run.status, option=orjson.OPT_INDENT_2))
         run.log(f"Wrote the status to {target.status_uri}.")
-        run.live_metrics = metrics_of(feed).stored(*writer.positions)
+        run.live_metrics = metrics_of(feed).stored(*writer.figures.positions)
         _replace_snapshot(feed, writer)
     _succeed(run, receipt)
 
@@ -69,7 +69,7 @@ def _spool(run: ExportRun, rows: RowRange, writer: ObjectWriter) -> dict[str, ob
     """Add the rows to the object, in the order of their positions, and return the metrics of its lines."""
     meter, metrics = Meter(run, rows.count()), metrics_of(run.definition)()
     for part in rows.parts(_PART_ROWS):
-        meter.note(writer.rows)
+        meter.note(writer.figures.rows)
         lines = []
         for line in part.lines(run.definition.lake_shape, by_position=True):
             row = orjson.loads(line.json)
@@ -77,9 +77,10 @@ def _spool(run: ExportRun, rows: RowRange, writer: ObjectWriter) -> dict[str, ob
             # PostgreSQL writes JSON columns with spaces, which no other line has.
             lines.append(line._replace(json=orjson.dumps(row)))
         writer.add(lines)
-    if not writer.rows:
+    if not writer.figures.rows:
         raise NothingToExportError
-    run.log(f"Read {counted(writer.rows, 'row')}, positions {writer.positions[0]} to {writer.positions[1]}.")
+    first, last = writer.figures.positions
+    run.log(f"Read {counted(writer.figures.rows, 'row')}, positions {first} to {last}.")
     return metrics.metrics()
 
 
@@ -95,7 +96,7 @@ def _replace_snapshot(feed: Feed, writer: ObjectWriter) -> None:
     """Replace the snapshot on this machine's disk by the newest events of the object, as many as the window holds."""
     directory: Path = settings.LOCAL_SNAPSHOT_DIR
     directory.mkdir(parents=True, exist_ok=True)
-    superfluous = max(writer.rows - (feed.window or 0), 0)
+    superfluous = max(writer.figures.rows - (feed.window or 0), 0)
     with tempfile.NamedTemporaryFile(dir=directory, delete=False) as fresh:
         fresh.writelines(islice(writer.spooled(), superfluous, None))
     os.replace(fresh.name, directory / feed.snapshot_name)

@@ -8,7 +8,16 @@ Times enter as microseconds since 1970. A JSON column has no text that all engin
 
 from reporting.feeds import Column, ColumnType, Feed
 
-__all__ = ["content_sql", "content_sum_sql", "day_sql", "id_sum_sql", "json_columns", "json_sum_sql", "json_text_sql"]
+__all__ = [
+    "content_sql",
+    "content_sum_sql",
+    "day_sql",
+    "id_sum_of_postgres",
+    "id_sum_sql",
+    "json_columns",
+    "json_sum_sql",
+    "json_text_sql",
+]
 _DIGITS = 15
 _MICROSECONDS = {
     "postgres": "CAST(EXTRACT(EPOCH FROM {0}) * 1000000 AS BIGINT)",
@@ -96,6 +105,12 @@ def id_sum_sql(key: str) -> str:
         for place in range(1, ID_SUM_DIGITS + 1)
     )
     return f"SUM({terms})"
+
+
+def id_sum_of_postgres(key: str) -> str:
+    """SQL for the same ``idSum`` in PostgreSQL alone, which takes it a tenth of the time."""
+    number = _NUMBERS["postgres"].format(f"CAST({key} AS TEXT)", ID_SUM_DIGITS, 4 * ID_SUM_DIGITS)
+    return f"SUM({number})"
 
 
 def id_number(key: str) -> int:

@@ -1,21 +1,23 @@
-"""CSV files of a listing, by RFC 4180 in UTF-8, written by PostgreSQL and streamed.
+"""CSV by RFC 4180 in UTF-8, written by PostgreSQL and streamed: files of a listing, and exports.
 
-Rows are read in chunks, each by a statement of its own that has ended before the chunk is sent on. A reader who takes
-hours, or goes away, keeps neither a transaction nor a statement open. A chunk that is too large for memory waits in a
-file, so that memory stays flat whatever the rows hold. A database session that is lost between two chunks costs
-nothing, since the next one goes on after the last row.
+The rows of a listing are read in chunks, each by a statement of its own that has ended before the chunk is sent on. A
+reader who takes hours, or goes away, keeps neither a transaction nor a statement open. A chunk that is too large for
+memory waits in a file, so that memory stays flat whatever the rows hold. A database session that is lost between two
+chunks costs nothing, since the next one goes on after the last row.
 """
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, OperationalError
 from psycopg import sql
 
 from reporting.feeds import Column, ColumnType, Feed
+from reporting.feeds.copying import copied
+from reporting.feeds.lines import Block, RowRange
 from reporting.feeds.listings import Listing
 from reporting.feeds.sql import time_text
 from smplat.lib.prepared import drop_lost_session
@@ -31,9 +33,11 @@ INCOMPLETE = b"INCOMPLETE: the database could not be read to the end. Download t
 _CHUNK_ROWS = 2_000
 _CHUNK_BYTES_IN_MEMORY = 4 * 1_048_576
 _BLOCK_BYTES = 65_536
+_CSV = sql.SQL("(FORMAT csv)")
 # A spreadsheet runs a cell that starts with one of these as a formula (OWASP, "CSV injection"); it takes the wide
-# forms of East Asian keyboards for the narrow ones.
-_FORMULA = sql.Literal("^[=+@\t\r\n＝＋－＠-]")
+# forms of East Asian keyboards for the narrow ones. The function ascii() gives the code point of a first character; a
+# regular expression would cost as much as all the rest of a row.
+_FORMULA = sql.SQL(", ").join([sql.Literal(ord(character)) for character in "=+-@\t\r\n＝＋－＠"])
 
 
 def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: bool) -> Generator[bytes, None, None]:
@@ -45,7 +49,7 @@ def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: b
         before: the mark after which to begin; None for the newest row.
         with_bom: whether the file starts with a byte-order mark, which Excel needs and others stumble over.
     """
-    yield (BOM if with_bom else b"") + _header(listing.feed)
+    yield (BOM if with_bom else b"") + csv_header(listing.feed)
     left = rows
     while left is None or left > 0:
         count = _CHUNK_ROWS if left is None else min(left, _CHUNK_ROWS)
@@ -89,25 +93,44 @@ def _read_chunk(listing: Listing, before: str | None, count: int, file: IO[bytes
 def _write_chunk(listing: Listing, before: str | None, count: int, file: IO[bytes]) -> tuple[int, str | None]:
     """Write up to ``count`` rows after ``before``; return how many there were, and the mark of the last."""
     query, parameters = _query(listing, before, count)
-    written, mark = 0, b""
-    connection.ensure_connection()
-    errors = connection.wrap_database_errors
-    with errors, connection.connection.cursor() as cursor, cursor.copy(query, parameters) as copy:
-        for data in copy:
-            mark, _, line = bytes(data).partition(b",")
-            # COPY ends a row with a line feed alone.
-            file.write(line[:-1] + b"\r\n")
-            written += 1
-    return written, mark.decode() or before
+    written, last = 0, b""
+    for rows in copied(query, parameters):
+        marked = [bytes(row).partition(b",") for row in rows]
+        file.write(_with_crlf([line for _, _, line in marked]))
+        written, last = written + len(rows), marked[-1][0]
+    return written, last.decode() or before
+
+
+def csv_blocks(rows: RowRange) -> Iterator[Block]:
+    """The rows of a slice in warehouse shape, in order of time and key, as CSV without a header."""
+    for lines in rows.copied(_cells(rows.feed), _CSV):
+        yield Block(len(lines), _with_crlf(lines))
+
+
+def csv_header(feed: Feed) -> bytes:
+    """The first line of a CSV file."""
+    return ",".join(column.name for column in feed.columns).encode() + b"\r\n"
+
+
+def _with_crlf(lines: Sequence[bytes | memoryview]) -> bytes:
+    """Lines of COPY, which ends each with a line feed alone; those within a cell stay as they are."""
+    data = b"".join(lines)
+    if data.count(b"\n") == len(lines):
+        return data.replace(b"\n", b"\r\n")
+    return b"".join([bytes(line)[:-1] + b"\r\n" for line in lines])
 
 
 def _query(listing: Listing, before: str | None, count: int) -> tuple[sql.Composed, tuple[object, ...]]:
     names = list(dict.fromkeys([*(column.name for column in listing.feed.columns), *listing.mark_columns]))
     chunk, parameters = listing.rows(before).values(*names)[:count].query.sql_with_params()
-    cells = sql.SQL(", ").join([listing.mark_sql, *(_cell(listing.feed, column) for column in listing.feed.columns)])
+    cells = sql.SQL(", ").join([listing.mark_sql, *_cells(listing.feed)])
     # A plain selection from a sorted subquery comes in the order of the subquery.
-    query = sql.SQL("COPY (SELECT {} FROM ({}) AS chunk) TO STDOUT (FORMAT csv)").format(cells, sql.SQL(chunk))
+    query = sql.SQL("COPY (SELECT {} FROM ({}) AS chunk) TO STDOUT {}").format(cells, sql.SQL(chunk), _CSV)
     return query, parameters
+
+
+def _cells(feed: Feed) -> list[sql.Composable]:
+    return [_cell(feed, column) for column in feed.columns]
 
 
 def _cell(feed: Feed, column: Column) -> sql.Composable:
@@ -117,9 +140,5 @@ def _cell(feed: Feed, column: Column) -> sql.Composable:
     if column.type is ColumnType.BOOLEAN:
         return sql.SQL("{}::text").format(name)
     if column.type is ColumnType.TEXT:
-        return sql.SQL("CASE WHEN {0} ~ {1} THEN '''' || {0} ELSE {0} END").format(name, _FORMULA)
+        return sql.SQL("CASE WHEN ascii({0}) IN ({1}) THEN '''' || {0} ELSE {0} END").format(name, _FORMULA)
     return name
-
-
-def _header(feed: Feed) -> bytes:
-    return ",".join(column.name for column in feed.columns).encode() + b"\r\n"

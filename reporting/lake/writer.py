@@ -12,8 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from reporting.feeds import Feed
-from reporting.feeds.checksums import id_number
-from reporting.feeds.lines import Line, ndjson
+from reporting.feeds.lines import Figures, Line, ndjson
 from reporting.lake import storage
 from reporting.lake.manifests import Content, Receipt, manifest_uri
 from smplat.lib.times import iso
@@ -33,8 +32,7 @@ class ObjectWriter:
     the memory of what is added at once, a killed process leaves nothing, and the manifest tells of the bytes written.
 
     Attributes:
-        rows: how many lines were added.
-        positions: the least and the greatest position of theirs; 0 where they have none, as over HTTP.
+        figures: what the receipt will say of the lines, beside their bytes.
     """
 
     def __init__(self, feed: Feed, shape: str, *, gzip: bool = False) -> None:
@@ -48,11 +46,8 @@ class ObjectWriter:
         Raises:
             reporting.lake.storage.LakeError: the spool cannot be made.
         """
-        self.rows = 0
-        self.positions = (0, 0)
+        self.figures = Figures()
         self._feed, self._shape = feed, shape
-        self._id_sum = 0
-        self._first_time = self._last_time = ""
         with _spooling():
             settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
             self._spool: IO[bytes] = tempfile.TemporaryFile(dir=settings.SPOOL_DIR)  # noqa: SIM115 - see close()
@@ -80,17 +75,18 @@ class ObjectWriter:
         Raises:
             reporting.lake.storage.LakeError: the spool cannot be written, as on a full disk.
         """
-        if not lines:
-            return
+        if lines:
+            self.add_bytes(ndjson(lines))
+            self.figures += Figures.of(lines)
+
+    def add_bytes(self, data: bytes) -> None:
+        """Spool whole lines, whose figures the caller adds to those of the object.
+
+        Raises:
+            reporting.lake.storage.LakeError: the spool cannot be written, as on a full disk.
+        """
         with _spooling():
-            (self._member or self._content).write(ndjson(lines))
-        # Rows may come in the order of their time, which need not be that of their positions.
-        positions = [*(self.positions if self.rows else ()), *(line.position for line in lines)]
-        self.positions = min(positions), max(positions)
-        self.rows += len(lines)
-        self._id_sum += sum([id_number(line.key) for line in lines])
-        self._first_time = self._first_time or lines[0].time
-        self._last_time = lines[-1].time
+            (self._member or self._content).write(data)
 
     def commit(self, uri: str, run: str) -> Receipt:
         """Write the object to ``uri``, and then its manifest; see :meth:`seal`."""
@@ -116,19 +112,19 @@ class ObjectWriter:
             reporting.lake.storage.LakeError: it could not be written.
         """
         # The database counts positions from 1.
-        first, last = (position or None for position in self.positions)
+        first, last = (position or None for position in self.figures.positions)
         receipt = Receipt(
             feed=self._feed.key,
             shape=self._shape,
             object=uri,
             bytes=self.size,
-            rows=self.rows,
+            rows=self.figures.rows,
             sha256=self.sha256,
             firstPosition=first,
             lastPosition=last,
-            firstRecordedAt=self._first_time,
-            lastRecordedAt=self._last_time,
-            idSum=self._id_sum,
+            firstRecordedAt=self.figures.first_time,
+            lastRecordedAt=self.figures.last_time,
+            idSum=self.figures.id_sum,
             createdAt=iso(timezone.now()),
             run=run,
         )

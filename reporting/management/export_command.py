@@ -34,6 +34,8 @@ from reporting.models import ExportRun
 from smplat.lib.addresses import is_lake_uri, is_url
 from smplat.lib.words import counted
 
+#: Each takes a session of the database, which has a hundred by default.
+MAX_WORKERS = 16
 _FAILURES = (SinkError, LakeError, FenceTimeoutError, DatabaseError, OSError, stores.CheckpointError)
 
 
@@ -52,7 +54,9 @@ class ExportCommand(OneLineCommand):
     has_database: ClassVar[bool] = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--limit", type=positive_integer, metavar="ROWS", help="rows per batch; the run goes on")
+        parser.add_argument(
+            "--limit", type=positive_integer, metavar="ROWS", help="rows per message or page; the run goes on"
+        )
         parser.add_argument("--max-rows", type=positive_integer, metavar="ROWS", help="rows of the whole run")
         parser.add_argument("--sink", choices=("stdout", "file", "webhook", "s3"), default="stdout", help="where to")
         parser.add_argument("--file-path", type=Path, help=f"for --sink file; default {self.feed.file_name}")
@@ -63,6 +67,10 @@ class ExportCommand(OneLineCommand):
         parser.add_argument("--gzip", action="store_true", help="compress the file or object")
         parser.add_argument("--cursor", type=moment, metavar="TIMESTAMP", help="start here, inclusive")
         parser.add_argument("--until", type=moment, metavar="TIMESTAMP", help="leave younger rows to a later run")
+        if self.has_database:
+            parser.add_argument("--format", choices=("ndjson", "csv"), default="ndjson", help="csv: warehouse columns")
+            help_text = f"database sessions that share the work, 1 to {MAX_WORKERS}; the result is the same"
+            parser.add_argument("--workers", type=workers, default=1, metavar="N", help=help_text)
         parser.add_argument("--dry-run", action="store_true", help="say what would be exported, and export nothing")
         self.add_store_arguments(parser)
 
@@ -75,6 +83,7 @@ class ExportCommand(OneLineCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Export, and say how it ended."""
         scope, progress = self.scope(options), Progress()
+        self._check_format(options)
         # What is loaded by now stays until the end; the collector need not walk it anew with every thousand rows.
         gc.freeze()
         try:
@@ -95,6 +104,16 @@ class ExportCommand(OneLineCommand):
         finally:
             gc.unfreeze()
         self._say(f"{counted(progress.rows, 'row')}, {counted(progress.bytes, 'byte')}; {_kept(progress)}")
+
+    @staticmethod
+    def _check_format(options: dict[str, Any]) -> None:
+        if options.get("format") != "csv":
+            return
+        if options["sink"] not in {"stdout", "file"}:
+            raise UsageError("--format csv goes with --sink stdout or file")
+        for flag in ("append", "dry_run"):
+            if options[flag]:
+                raise UsageError(f"--{flag.replace('_', '-')} goes with --format ndjson")
 
     def _export(self, scope: Scope, store: stores.CheckpointStore, progress: Progress, options: dict[str, Any]) -> None:
         sink = self.sink(options)
@@ -126,7 +145,8 @@ class ExportCommand(OneLineCommand):
 
     def source(self, scope: Scope, point: stores.Point | None, options: dict[str, Any]) -> Source:
         """The rows after the checkpoint, from the database."""
-        return DatabaseSource(rows_in_scope(scope, point), scope.shape)
+        is_csv = options["format"] == "csv"
+        return DatabaseSource(rows_in_scope(scope, point), scope.shape, options["workers"], is_csv)
 
     def scope(self, options: dict[str, Any]) -> Scope:
         return Scope(
@@ -157,6 +177,8 @@ class ExportCommand(OneLineCommand):
         """The sink that the flags name."""
         if options["append"] and options["sink"] != "file":
             raise UsageError("--append goes with --sink file")
+        if options["sink"] == "webhook" and options.get("workers", 1) > 1:
+            raise UsageError("--workers goes with --sink stdout, file or s3: a webhook takes one batch after the other")
         return getattr(self, f"_{options['sink']}_sink")(options)  # type: ignore[no-any-return]
 
     def _stdout_sink(self, options: dict[str, Any]) -> Sink:
@@ -165,7 +187,8 @@ class ExportCommand(OneLineCommand):
         return StdoutSink(sys.stdout.buffer)
 
     def _file_sink(self, options: dict[str, Any]) -> Sink:
-        path = options["file_path"] or Path(f"{self.feed.file_name}{'.gz' if options['gzip'] else ''}")
+        name = Path(self.feed.file_name).with_suffix(f".{options.get('format', 'ndjson')}")
+        path = options["file_path"] or Path(f"{name}{'.gz' if options['gzip'] else ''}")
         return FileSink(path, gzip=options["gzip"], appends=options["append"])
 
     def _webhook_sink(self, options: dict[str, Any]) -> Sink:
@@ -223,6 +246,13 @@ def positive_integer(text: str) -> int:
     """A flag's integer, 1 or more."""
     if not (text.isascii() and text.isdigit() and 0 < int(text[:18]) == int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def workers(text: str) -> int:
+    """A flag's number of workers."""
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MAX_WORKERS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_WORKERS}")
     return int(text)
 
 

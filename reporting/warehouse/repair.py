@@ -42,7 +42,7 @@ def repair(target: Target, feed: Feed, day: date, difference: Difference) -> str
     with ObjectWriter(feed, "warehouse") as writer:
         for lines in _lines(feed, difference):
             writer.add(lines)
-        if not writer.rows:
+        if not writer.figures.rows:
             return None
         name = f"repair-{writer.sha256[:_ID_DIGITS]}"
         folder = f"{settings.INGEST_STAGE_URI}/{feed.key}/dt={day.isoformat()}"

@@ -4,6 +4,7 @@ import ast
 import re
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ UUIDS = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 #: Patterns that stand under a name.
 NAMED = {"HTTP_URL": repr(HTTP_URL), "RELATIVE_URL": repr(RELATIVE_URL)}
 #: Pattern, the function that the source calls, and the worst input of about so many characters.
-WORST: dict[str, tuple[str, Callable[[int], str]]] = {
+WORST: dict[str, tuple[str, Callable[[int], str | bytes]]] = {
     r"""r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]'""": ("finditer", lambda n: '"' + '\\"' * (n // 2)),
     repr(HTTP_URL): ("match", lambda n: "http://" + "a" * n + " "),
     repr(RELATIVE_URL): ("match", lambda n: "a" * (n // 2) + "/" * (n // 2) + " "),
@@ -48,6 +49,7 @@ WORST: dict[str, tuple[str, Callable[[int], str]]] = {
     repr("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"): ("fullmatch", lambda n: "a" * n),
     repr("[A-Za-z0-9/._-]+"): ("fullmatch", lambda n: "a" * n + " "),
     repr("(application/(json|x-ndjson)|text/(csv|html|plain))$"): ("match", lambda n: "application/json" * n),
+    repr(rb"\\.|[\x00-\x07\x0e-\x1f]"): ("findall", lambda n: b"x" * n + b"\\" * 2),
     # Our own templates alone, with two elements at most.
     repr("<style[^>]*>(.*?)</style>"): ("findall", lambda n: "<style>" + "<" * n),
 }
@@ -65,7 +67,7 @@ def source_patterns() -> Iterator[tuple[str, str]]:
                     yield NAMED.get(ast.unparse(node.args[0]), "unknown"), path.name
 
 
-def seconds(pattern: str, function: str, text: str) -> float:
+def seconds(pattern: Any, function: str, text: Any) -> float:
     """The least of three measurements."""
     compiled, measured = re.compile(pattern, re.DOTALL), []
     for _ in range(3):

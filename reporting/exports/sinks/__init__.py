@@ -1,10 +1,10 @@
-"""Where incremental exports deliver rows: one small protocol, one module per kind of sink."""
+"""Where incremental exports deliver rows: two small protocols, one module per kind of sink."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
-from reporting.feeds.lines import Line
+from reporting.feeds.lines import Figures, Line
 
 
 class SinkError(RuntimeError):
@@ -38,16 +38,14 @@ class Limits:
             yield batch
 
 
-class Sink(Protocol):
-    """Takes batches of rows in order.
+class BatchSink(Protocol):
+    """Takes rows in batches, each of which is safe with the receiver as soon as :meth:`write` returns.
 
-    A run opens a sink, writes batches, and commits or aborts. The checkpoint moves after a batch where
-    ``confirms_each`` is true, and otherwise after :meth:`commit` alone.
+    A run opens a sink, writes batches, and commits or aborts. The checkpoint moves after each batch.
     """
 
     limits: Limits
-    #: Whether a batch is safe with the receiver as soon as :meth:`write` returns.
-    confirms_each: bool
+    confirms_each: Literal[True]
 
     def write(self, lines: list[Line]) -> None:
         """Deliver one batch, which is not empty.
@@ -56,14 +54,41 @@ class Sink(Protocol):
             SinkError: the batch was not confirmed.
         """
 
-    def commit(self) -> list[str]:
-        """Put everything written in its final place; return the URIs of what was made, objects before manifests.
+    def abort(self) -> None:
+        """Remove what was written and not committed, and let go of files and connections; may be called twice."""
+
+
+class StreamSink(Protocol):
+    """Takes the bytes of rows in order.
+
+    A run opens a sink, has it take what there is, and commits or aborts. The checkpoint moves after :meth:`commit`.
+    """
+
+    confirms_each: Literal[False]
+    #: Whether what it makes has a receipt, for which :meth:`commit` is told the figures.
+    has_receipt: bool
+
+    def take(self, data: bytes) -> None:
+        """Take whole rows.
+
+        Raises:
+            SinkError: they cannot be written.
+        """
+
+    def commit(self, figures: Figures | None = None) -> list[str]:
+        """Put everything taken in its final place; return the URIs of what was made, objects before manifests.
 
         A run without rows commits too, and what it makes, if anything, is the sink's to say.
+
+        Args:
+            figures: of the rows taken, where there is a receipt.
 
         Raises:
             SinkError: it could not be put there; nothing half stands under a final name.
         """
 
     def abort(self) -> None:
-        """Remove what was written and not committed, and let go of files and connections; may be called twice."""
+        """Remove what was taken and not committed, and let go of files and connections; may be called twice."""
+
+
+Sink = BatchSink | StreamSink

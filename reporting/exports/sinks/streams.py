@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from gzip import GzipFile
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 from uuid import uuid4
 
-from reporting.exports.sinks import Limits, SinkError
-from reporting.feeds.lines import Line, ndjson
+from reporting.exports.sinks import SinkError
+from reporting.feeds.lines import Figures
 from reporting.lake.unfinished import SUFFIX, remove_abandoned
 
-#: Large enough that the work per batch does not show, small enough to stay in the processor's cache: with ten times
-#: the rows an export takes half as long again.
-LARGE = Limits(rows=1_000, bytes=8 * 1024 * 1024)
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -26,24 +23,24 @@ class ReceiverGoneError(SinkError):
 class StdoutSink:
     """Writes rows to a binary stream. Confirmed means: the stream took everything, up to the last flush."""
 
-    limits = LARGE
-    confirms_each = False
+    confirms_each: Literal[False] = False
+    has_receipt = False
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
-    def write(self, lines: list[Line]) -> None:
-        """Write a batch and flush it.
+    def take(self, data: bytes) -> None:
+        """Write rows and flush them.
 
         Raises:
             ReceiverGoneError: nobody reads the stream any more.
             SinkError: the stream cannot be written.
         """
         with self._explained():
-            self._stream.write(ndjson(lines))
+            self._stream.write(data)
             self._stream.flush()
 
-    def commit(self) -> list[str]:
+    def commit(self, figures: Figures | None = None) -> list[str]:
         """Flush the stream; there is no URI of what went through it.
 
         Raises:
@@ -89,11 +86,11 @@ class FileSink:
     file is empty. A sink that appends starts with a copy of the file, and a run without rows leaves that alone.
     """
 
-    limits = LARGE
-    confirms_each = False
+    confirms_each: Literal[False] = False
+    has_receipt = False
 
     def __init__(self, path: Path, gzip: bool = False, *, appends: bool = False) -> None:
-        """Make a sink, which touches nothing before the first batch.
+        """Make a sink, which touches nothing before the first rows.
 
         Args:
             path: the file; where it is a link, the file behind it is the one.
@@ -107,21 +104,21 @@ class FileSink:
         self._file: IO[bytes] | None = None
         self._member: GzipFile | None = None
 
-    def write(self, lines: list[Line]) -> None:
-        """Write a batch to the file that will replace the other.
+    def take(self, data: bytes) -> None:
+        """Write rows to the file that will replace the other.
 
         Raises:
             SinkError: it cannot be made or written; the message names the file and the reason.
         """
         with self._explained():
             file = self._file or self._open()
-            (self._member or file).write(ndjson(lines))
+            (self._member or file).write(data)
 
-    def commit(self) -> list[str]:
-        """Replace the file; return its URI, nothing where there was no batch to append.
+    def commit(self, figures: Figures | None = None) -> list[str]:
+        """Replace the file; return its URI, nothing where there was no row to append.
 
         Raises:
-            SinkError: the file could not be replaced, or was changed since the first batch; it is as it was.
+            SinkError: the file could not be replaced, or was changed since the first rows; it is as it was.
         """
         if self._file is None and self._appends:
             return []

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from django.db import DatabaseError
 
@@ -23,7 +24,7 @@ class WebhookSink:
     A receiver that answers 410 is left alone from then on, until an operator enables it again.
     """
 
-    confirms_each = True
+    confirms_each: Literal[True] = True
 
     def __init__(
         self,
@@ -80,9 +81,6 @@ class WebhookSink:
             raise SinkError(_disabled_text(self._name, str(error))) from error
         except sending.DeliveryError as error:
             raise SinkError(f"the webhook of {self._name} {error}") from error
-
-    def commit(self) -> list[str]:
-        return []
 
     def abort(self) -> None:
         """Do nothing: what was sent cannot be taken back."""

@@ -1,6 +1,7 @@
 """The rows of a feed in the database, by position."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,9 +10,11 @@ from django.utils import timezone
 from reporting.checkpoints.content import Point
 from reporting.exports.sinks import Limits
 from reporting.exports.sources import Scope
+from reporting.exports.sources.workers import blocks_of_workers, snapshot
 from reporting.feeds import Feed
+from reporting.feeds.csv import csv_blocks, csv_header
 from reporting.feeds.fence import FENCE_TIMEOUT, fence
-from reporting.feeds.lines import Line, RowRange, Size, position_before
+from reporting.feeds.lines import Block, Figures, Line, RowRange, Size, position_before
 from reporting.feeds.shapes import model_of
 from smplat.lib.times import iso
 
@@ -23,19 +26,26 @@ class DatabaseSource:
     Attributes:
         rows: the rows, all settled.
         shape: ``wire`` or ``warehouse``.
+        workers: how many database sessions share the work of a stream.
+        is_csv: whether a stream is CSV, which has the columns of the warehouse, rather than JSON.
     """
 
     rows: RowRange
     shape: str
+    workers: int = 1
+    is_csv: bool = False
 
-    def parts(self, limits: Limits | None) -> Iterator[Iterable[Line]]:
-        """The rows, cut at the rows of a batch where each batch is confirmed."""
-        if limits is None:
-            yield self.rows.lines(self.shape)
-            return
+    def parts(self, limits: Limits) -> Iterator[Iterable[Line]]:
+        """The rows, cut at the rows of a batch."""
         for part in self.rows.parts(limits.rows):
             # A sink that confirms each batch is a slow one; its rows are few, and the database need not wait for it.
             yield list(part.lines(self.shape))
+
+    @contextmanager
+    def stream(self) -> Iterator["Snapshot"]:
+        """The rows as one snapshot of the database shows them, which lasts until the context ends."""
+        with snapshot():
+            yield Snapshot(self)
 
     def checkpoint(self, last: Line, rows: int) -> Point:
         """The checkpoint at the position of ``last``."""
@@ -44,6 +54,34 @@ class DatabaseSource:
     def size(self) -> Size:
         """How many rows and bytes there are, and the first and the last key; counted by PostgreSQL."""
         return self.rows.size(self.shape)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Rows, and what is asked of them, within one transaction: rows that are erased meanwhile are in all or in none.
+
+    Attributes:
+        source: which rows, and how they are written.
+    """
+
+    source: DatabaseSource
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows, of which several workers each read a span of time."""
+        rows, workers = self.source.rows, self.source.workers
+        if self.source.is_csv:
+            yield Block(0, csv_header(rows.feed))
+        yield from self._read(rows) if workers == 1 else blocks_of_workers(rows.by_time(workers), self._read)
+
+    def last(self) -> Line | None:
+        return self.source.rows.newest()
+
+    def figures(self) -> Figures:
+        """What a receipt says of the rows; summed up by PostgreSQL."""
+        return self.source.rows.figures()
+
+    def _read(self, rows: RowRange) -> Iterator[Block]:
+        return csv_blocks(rows) if self.source.is_csv else rows.blocks(self.source.shape)
 
 
 def rows_in_scope(scope: Scope, point: Point | None) -> RowRange:

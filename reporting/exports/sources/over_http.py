@@ -6,6 +6,7 @@ last one ended misses nothing, as an export by position does not.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,7 +21,7 @@ from reporting.checkpoints.content import CheckpointError, Point
 from reporting.exports.sinks import Limits, SinkError
 from reporting.exports.sources import Scope
 from reporting.feeds.from_wire import warehouse_row
-from reporting.feeds.lines import Line, Size
+from reporting.feeds.lines import Block, Figures, Line, Size, ndjson
 from smplat.lib import outgoing
 from smplat.lib.addresses import origin_of, without_secrets
 from smplat.lib.times import iso
@@ -30,6 +31,7 @@ _ATTEMPTS = 5
 # For the whole of a page.
 _TIMEOUT_SECONDS = 30.0
 _MAX_PAGE_BYTES = 67_108_864
+_BLOCK_ROWS = 1_000
 _PATH = "/api/v1/reporting/onboarding/experiment-events"
 #: The key under which a checkpoint keeps the REST cursor after its last row.
 TIE = "restCursor"
@@ -121,9 +123,14 @@ class HttpSource:
     scope: Scope
     cursor: str | None
 
-    def parts(self, limits: Limits | None) -> Iterator[Iterable[Line]]:
-        """The rows, each batch a part where each is confirmed: the list's order is that of its cursors."""
-        return iter([self._lines()]) if limits is None else limits.batches(self._lines())
+    def parts(self, limits: Limits) -> Iterator[Iterable[Line]]:
+        """The rows, each batch a part: the list's order is that of its cursors."""
+        return limits.batches(self._lines())
+
+    @contextmanager
+    def stream(self) -> Iterator["Walk"]:
+        """The rows in one walk over the list."""
+        yield Walk(self._lines())
 
     def checkpoint(self, last: Line, rows: int) -> Point:
         """The checkpoint at the time of ``last``, with the REST cursor after it."""
@@ -146,6 +153,28 @@ class HttpSource:
                 return
             shaped = row if self.scope.shape == "wire" else warehouse_row(self.scope.feed, row, "event")
             yield Line(0, row["recordedAt"], row["eventId"], orjson.dumps(shaped))
+
+
+class Walk:
+    """Lines as bytes, and their figures, which are made as they pass."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self._last: Line | None = None
+        self._figures = Figures()
+
+    def blocks(self) -> Iterator[Block]:
+        """The lines, a page's worth at a time."""
+        while lines := list(islice(self._lines, _BLOCK_ROWS)):
+            self._last = lines[-1]
+            self._figures += Figures.of(lines)
+            yield Block(len(lines), ndjson(lines))
+
+    def last(self) -> Line | None:
+        return self._last
+
+    def figures(self) -> Figures:
+        return self._figures
 
 
 def _content(origin: str, answer: outgoing.Answer) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from reporting.exports.sinks.lake import LakeSink
 from reporting.exports.sinks.streams import FileSink, ReceiverGoneError, StdoutSink
 from reporting.feeds import FEEDS
 from reporting.feeds.checksums import id_number
-from reporting.feeds.lines import Line
+from reporting.feeds.lines import Figures, Line, ndjson
 from reporting.lake import storage
 from tests import ROOT
 
@@ -30,12 +30,11 @@ RUN = UUID("5a1f0c52-2a4d-4b6e-9d0f-6f1f6f0f8a11")
 TRICKY = json.dumps({"notes": 'a "quote", a \\ backslash,\na line, 🦜 and \u2028'}, ensure_ascii=False).encode()
 TO_HEAD = """
 import os, signal, sys
-from reporting.feeds.lines import Line
 from reporting.exports.sinks.streams import ReceiverGoneError, StdoutSink
-sink, line = StdoutSink(sys.stdout.buffer), Line(1, "", "", b"x" * 1_000)
+sink, data = StdoutSink(sys.stdout.buffer), b"x" * 1_000 + b"\\n"
 try:
     while True:
-        sink.write([line] * 100)
+        sink.take(data * 100)
 except ReceiverGoneError as reason:
     print(reason, file=sys.stderr)
 """
@@ -50,6 +49,10 @@ def line(number: int, json: bytes | None = None, position: int | None = None) ->
 
 def lines(*numbers: int) -> list[Line]:
     return [line(number) for number in numbers]
+
+
+def data(*numbers: int) -> bytes:
+    return ndjson(lines(*numbers))
 
 
 @contextmanager
@@ -75,16 +78,16 @@ class TestStdout:
         stream = io.BytesIO()
         sink = StdoutSink(io.BufferedWriter(stream))
 
-        sink.write([line(1), line(2, TRICKY)])
+        sink.take(ndjson([line(1), line(2, TRICKY)]))
 
         assert stream.getvalue() == b'{"n":1}\n' + TRICKY + b"\n"
-        sink.write(lines(3))
+        sink.take(data(3))
         assert stream.getvalue().endswith(b'{"n":3}\n')
         assert sink.commit() == []
 
     def test_a_full_disk_is_an_error_in_words(self):
         with pytest.raises(SinkError, match="cannot write to standard output: No space left on device"):
-            StdoutSink(TornStream()).write(lines(1))
+            StdoutSink(TornStream()).take(data(1))
 
     def test_a_reader_that_stops_ends_it_quietly(self, tmp_path):
         program = subprocess.Popen(
@@ -103,7 +106,7 @@ class TestStdout:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "wb") as stream, pytest.raises(ReceiverGoneError):
-            StdoutSink(stream).write(lines(1))
+            StdoutSink(stream).take(data(1))
 
 
 class TestFile:
@@ -115,8 +118,8 @@ class TestFile:
     def test_the_name_appears_with_the_whole_run(self, path):
         sink = FileSink(path)
 
-        sink.write([line(1), line(2, TRICKY)])
-        sink.write(lines(3))
+        sink.take(ndjson([line(1), line(2, TRICKY)]))
+        sink.take(data(3))
         assert not path.exists()
 
         assert sink.commit() == [path.as_uri()]
@@ -128,8 +131,8 @@ class TestFile:
         path.chmod(0o640)
         sink = FileSink(path)
 
-        sink.write(lines(1))
-        sink.write(lines(2))
+        sink.take(data(1))
+        sink.take(data(2))
         assert path.read_bytes() == b"earlier\n"
         sink.commit()
 
@@ -147,7 +150,7 @@ class TestFile:
         path.write_bytes(b"plain\n")
         sink = FileSink(path, gzip=True)
 
-        sink.write(lines(1))
+        sink.take(data(1))
         sink.commit()
 
         assert gzip.decompress(path.read_bytes()) == b'{"n":1}\n'
@@ -157,7 +160,7 @@ class TestFile:
         path.chmod(0o640)
         sink = FileSink(path, appends=True)
 
-        sink.write(lines(1))
+        sink.take(data(1))
         assert path.read_bytes() == b"earlier\n"
         sink.commit()
 
@@ -168,7 +171,7 @@ class TestFile:
         path.write_bytes(b"no end")
         sink = FileSink(path, appends=True)
 
-        sink.write(lines(1))
+        sink.take(data(1))
         sink.commit()
 
         assert path.read_bytes() == b'no end\n{"n":1}\n'
@@ -176,7 +179,7 @@ class TestFile:
     def test_compressed_rows_are_a_further_member(self, path):
         for number in (1, 2):
             sink = FileSink(path, gzip=True, appends=True)
-            sink.write(lines(number))
+            sink.take(data(number))
             sink.commit()
 
         assert gzip.decompress(path.read_bytes()) == b'{"n":1}\n{"n":2}\n'
@@ -186,7 +189,7 @@ class TestFile:
         path.write_bytes(b"plain\n" if is_gzip else gzip.compress(b"x"))
 
         with pytest.raises(SinkError, match=r"out\.ndjson: it is (not )?compressed"):
-            FileSink(path, gzip=is_gzip, appends=True).write(lines(1))
+            FileSink(path, gzip=is_gzip, appends=True).take(data(1))
 
     def test_what_a_killed_run_left_goes_after_a_day(self, path):
         ages = {"old": timedelta(hours=25), "young": timedelta(hours=23)}
@@ -196,7 +199,7 @@ class TestFile:
             os.utime(left, times=(time.time() - age.total_seconds(),) * 2)
 
         sink = FileSink(path)
-        sink.write(lines(1))
+        sink.take(data(1))
         sink.commit()
 
         assert sorted(file.name for file in path.parent.iterdir()) == [".young.unfinished", "out.ndjson"]
@@ -211,7 +214,7 @@ class TestFile:
         path.write_bytes(gzip.compress(b"earlier\n") if is_gzip else b"earlier\n")
         before = path.read_bytes()
         sink = FileSink(path, gzip=is_gzip, appends=appends)
-        sink.write(lines(1, 2))
+        sink.take(data(1, 2))
 
         sink.abort()
         sink.abort()
@@ -227,7 +230,7 @@ class TestFile:
         sink = FileSink(path, gzip=is_gzip, appends=appends)
 
         def run():
-            sink.write([line(number % 60, os.urandom(1_000).hex().encode()) for number in range(100)])
+            sink.take(ndjson([line(number % 60, os.urandom(1_000).hex().encode()) for number in range(100)]))
             sink.commit()
 
         with (
@@ -242,13 +245,13 @@ class TestFile:
 
     def test_a_path_that_cannot_be_written_is_named(self, tmp_path):
         with pytest.raises(SinkError, match=r"cannot write /.*/no/such: No such file or directory"):
-            FileSink(tmp_path / "no" / "such").write(lines(1))
+            FileSink(tmp_path / "no" / "such").take(data(1))
 
     def test_a_device_is_not_replaced_by_a_file(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")
 
         with pytest.raises(SinkError, match="pipe: it is not a regular file"):
-            FileSink(tmp_path / "pipe").write(lines(1))
+            FileSink(tmp_path / "pipe").take(data(1))
 
     def test_a_link_stays_a_link(self, path):
         path.write_bytes(b"earlier\n")
@@ -256,7 +259,7 @@ class TestFile:
         link.symlink_to(path)
         sink = FileSink(link, appends=True)
 
-        sink.write(lines(1))
+        sink.take(data(1))
         sink.commit()
 
         assert link.is_symlink()
@@ -264,8 +267,8 @@ class TestFile:
 
     def test_of_two_runs_into_one_file_none_loses_the_rows_of_the_other(self, path):
         first, second = FileSink(path), FileSink(path)
-        first.write(lines(1))
-        second.write(lines(2))
+        first.take(data(1))
+        second.take(data(2))
 
         first.commit()
         with pytest.raises(SinkError, match="something else has written to it during the run"):
@@ -316,6 +319,20 @@ class TestLake:
             "run": str(RUN),
         }
         assert manifest["idSum"] == 6
+
+    def test_bytes_make_the_same_receipt_as_lines(self, root):
+        sinks = [LakeSink(FEED, root, RUN, "wire") for _ in range(2)]
+        sinks[0].write(lines(1, 2, 3))
+        for number in (1, 2, 3):
+            sinks[1].take(data(number))
+
+        sinks[0].commit()
+        sinks[1].commit(Figures.of(lines(1, 2, 3)))
+
+        receipts = [json.loads(self.read(f"{sink.uri}.manifest.json")) for sink in sinks]
+        for receipt in receipts:
+            del receipt["createdAt"], receipt["object"]
+        assert receipts[0] == receipts[1]
 
     def test_the_key_says_feed_day_time_and_run(self, root):
         sink = LakeSink(FEED, f"{root}/", RUN, "wire", gzip=True)

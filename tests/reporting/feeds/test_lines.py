@@ -5,14 +5,19 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import DataError
+from psycopg import sql
 
 from reporting.feeds import FEEDS
-from reporting.feeds.lines import RowRange, position_before
+from reporting.feeds.copying import copied
+from reporting.feeds.lines import Figures, RowRange, position_before
 from reporting.feeds.shapes import model_of, ndjson, warehouse_rows, wire_rows
 from reporting.models import PricingExperimentSegment
-from tests.database import capture, create_follow_up
+from smplat.lib.times import iso
+from tests.database import add_segments, capture, create_follow_up
 from tests.factories import quick_order_event, workflow_event
 
+FIRST_AND_LAST = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, 23, 59, 59, 999999, tzinfo=UTC))
 START = datetime(2026, 11, 8, 8, 0, 0, 123456, tzinfo=UTC)
 NASTY = 'quote " backslash \\ \\n newline \n tab \t return \r bell \x07 delete \x7f emoji 🛒 é \u2028 </script>'
 
@@ -78,6 +83,162 @@ def test_a_flat_feed_is_byte_for_byte_what_the_rest_list_would_be(feed):
     lines = [line.json + b"\n" for line in RowRange(feed, 0, END).lines("wire")]
 
     assert lines == [ndjson(row) for row in wire_rows(feed, rows)]
+
+
+#: What JSON, COPY and the form each treat in a way of their own, and what may be taken for it.
+HOSTILE = (
+    *(f"a{chr(code)}b" for code in range(1, 0x20)),
+    *(
+        "",
+        "\\",
+        "\\\\",
+        "\\N",
+        '"\\N"',
+        "\\v",
+        "\\\\v",
+        "\\\x0b",
+        '\\"',
+        '"',
+        '""',
+        "null",
+        "%b",
+        "%",
+        "\\.",
+        "\x7f",
+        "a\\",
+    ),
+    *('"platformContext":{"id":null,"label":null,"handle":null,"platformType":null}', NASTY, "\u0085\u2028🛒"),
+)
+
+
+@pytest.mark.django_db
+class TestBlocks:
+    """The bytes of an export, which no Python object of a row stands behind."""
+
+    @pytest.fixture(params=["wire", "warehouse"])
+    def shape(self, request) -> str:
+        return str(request.param)
+
+    @pytest.mark.parametrize("texts", [HOSTILE, (None,)], ids=["hostile", "null"])
+    def test_a_segments_bytes_are_those_of_its_line(self, shape, texts):
+        for number, text in enumerate(texts):
+            control = (True, False, None)[number % 3]
+            segment(number, order_number=text, variant_key=text or "", variant_name=text, is_control=control)
+            segment(
+                number, slug=text or "", status=text, feature_flag_key="plain", recorded_at=FIRST_AND_LAST[number % 2]
+            )
+        rows = RowRange(FEEDS["onboarding_segments"], 0, END)
+
+        blocks = list(rows.blocks(shape))
+
+        assert b"".join(block.data for block in blocks) == b"".join(line.json + b"\n" for line in rows.lines(shape))
+        assert sum(block.rows for block in blocks) == rows.count() == 2 * len(texts)
+
+    def test_a_follow_ups_bytes_are_those_of_its_line(self, shape):
+        for text in (*HOSTILE, None):
+            create_follow_up(notes=text, platform_context_label=text)
+            create_follow_up(provider_name=text, platform_context_type=text)
+        rows = RowRange(FEEDS["guardrail_followups"], 0, END)
+
+        data = b"".join(block.data for block in rows.blocks(shape))
+
+        assert data == b"".join(line.json + b"\n" for line in rows.lines(shape))
+
+    @pytest.mark.usefixtures("every_feed")
+    @pytest.mark.parametrize("feed", FEEDS.values(), ids=FEEDS)
+    def test_every_feed_has_them(self, feed, shape):
+        rows = RowRange(feed, 0, END)
+
+        data = b"".join(block.data for block in rows.blocks(shape))
+
+        assert data == b"".join(line.json + b"\n" for line in rows.lines(shape))
+
+    def test_many_rows_come_in_several_blocks(self, shape):
+        add_segments(1_000)
+        rows = RowRange(FEEDS["onboarding_segments"], 0, END)
+
+        blocks = list(rows.blocks(shape))
+
+        assert len(blocks) > 1
+        assert all(block.data.count(b"\n") == block.rows for block in blocks)
+        assert b"".join(block.data for block in blocks) == b"".join(line.json + b"\n" for line in rows.lines(shape))
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_reader_that_goes_away_leaves_the_session_free(self):
+        add_segments(20_000)
+        blocks = RowRange(FEEDS["onboarding_segments"], 0, END).blocks("wire")
+        next(blocks)
+
+        del blocks
+
+        assert PricingExperimentSegment.objects.count() == 20_000
+
+    def test_a_statement_that_fails_says_so(self):
+        broken = sql.SQL("COPY (SELECT 1 / (3 - number) FROM generate_series(1, 9) AS number) TO STDOUT")
+
+        with pytest.raises(DataError, match="division by zero"):
+            list(copied(broken))
+
+
+@pytest.mark.django_db
+class TestFigures:
+    feed = FEEDS["onboarding_segments"]
+
+    def test_they_are_those_of_the_lines(self):
+        for minutes in (3, 1, 2):
+            segment(minutes)
+        rows = RowRange(self.feed, 0, END)
+
+        assert rows.figures() == Figures.of(list(rows.lines("wire")))
+
+    def test_of_nothing_there_are_none(self):
+        rows = RowRange(self.feed, 0, END)
+
+        assert (rows.figures(), rows.newest()) == (Figures(), None)
+
+    def test_they_add_up(self):
+        for minutes in range(4):
+            segment(-minutes)
+        lines = list(RowRange(self.feed, 0, END).lines("wire"))
+
+        assert Figures.of(lines[:1]) + Figures() + Figures.of(lines[1:]) == Figures() + Figures.of(lines)
+
+    def test_the_newest_row_is_the_last_by_position(self):
+        segment(5)
+        last = segment(1)
+
+        newest = RowRange(self.feed, 0, END).newest()
+
+        assert newest is not None
+        assert (newest.key, newest.time) == (str(last.pk), iso(last.recorded_at))
+
+
+@pytest.mark.django_db
+class TestPartsByTime:
+    feed = FEEDS["onboarding_segments"]
+
+    def test_together_they_are_the_whole_in_its_order(self):
+        for minutes in (0, 5, 3, 3, 3, 9, 1, 2, 2):
+            segment(minutes)
+        rows = RowRange(self.feed, 0, END, since=START + timedelta(minutes=1))
+
+        parts = rows.by_time(3)
+
+        assert len(parts) == 3
+        assert [line for part in parts for line in part.lines("wire")] == list(rows.lines("wire"))
+
+    def test_rows_of_one_time_stay_together(self):
+        for _ in range(9):
+            segment()
+        rows = RowRange(self.feed, 0, END)
+
+        assert sorted(part.count() for part in rows.by_time(4))[-1] == 9
+        assert [line for part in rows.by_time(4) for line in part.lines("wire")] == list(rows.lines("wire"))
+
+    def test_of_nothing_there_is_one(self):
+        rows = RowRange(self.feed, 0, END)
+
+        assert rows.by_time(3) == [rows]
 
 
 @pytest.mark.django_db

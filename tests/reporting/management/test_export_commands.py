@@ -1,6 +1,8 @@
 """The export commands, as cron jobs and people use them."""
 
+import csv
 import gzip
+import io
 import json
 import os
 import signal
@@ -10,9 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from reporting.checkpoints.stores import FileStore
 from reporting.exports import claims, runs
@@ -271,6 +275,120 @@ class TestFile:
         assert "Would export 2 rows" in said
         assert f"keys {event_ids[0]} to {event_ids[1]}" in said
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCsv:
+    def test_it_has_the_columns_of_the_warehouse_oldest_first(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        event_ids = record_segments(3)
+
+        call_command(SEGMENTS, "--sink", "file", "--format", "csv")
+
+        text = (tmp_path / "onboarding_pricing_segments.csv").read_bytes().decode()
+        header, *rows = csv.reader(io.StringIO(text, newline=""))
+        assert header == [column.name for column in FEEDS["onboarding_segments"].columns]
+        assert [row[0] for row in rows] == event_ids
+        assert text.count("\r\n") == 4
+
+    def test_a_cell_is_no_formula_and_keeps_its_line_breaks(self, capfdbinary):
+        texts = ["=1+1", "＋1", "\tx", "a\nb", 'say "no", then', "-", "", "plain"]
+        for text in texts:
+            create_follow_up(notes=text)
+
+        call_command(FOLLOWUPS, "--format", "csv")
+
+        rows = list(csv.DictReader(io.StringIO(capfdbinary.readouterr().out.decode(), newline="")))
+        assert [row["notes"] for row in rows] == ["'=1+1", "'＋1", "'\tx", "a\nb", 'say "no", then', "'-", "", "plain"]
+
+    def test_a_run_without_rows_has_its_header(self, tmp_path):
+        call_command(SEGMENTS, "--sink", "file", "--format", "csv", "--file-path", str(tmp_path / "out.csv"))
+
+        assert (tmp_path / "out.csv").read_bytes().count(b"\r\n") == 1
+
+    def test_workers_give_the_same_file_as_one(self, tmp_path):
+        add_segments(500)
+        flags = ["--sink", "file", "--format", "csv", "--file-path"]
+
+        assert [manage(SEGMENTS, *flags, str(tmp_path / n), "--workers", n).returncode for n in "13"] == [0, 0]
+
+        assert (tmp_path / "1").read_bytes() == (tmp_path / "3").read_bytes()
+
+    @pytest.mark.parametrize("flags", [["--sink", "s3"], ["--sink", "file", "--append"], ["--dry-run"]])
+    def test_what_does_not_go_with_it_is_named(self, flags):
+        with pytest.raises(CommandError, match=r"--(format csv|append|dry-run) goes with") as error:
+            call_command(SEGMENTS, "--format", "csv", *flags)
+
+        assert error.value.returncode == 2
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWorkers:
+    """Several processes; each command runs in a process of its own, since it forks."""
+
+    @pytest.mark.parametrize("shape", ["wire", "warehouse"])
+    def test_they_give_the_same_file_as_one(self, tmp_path, shape):
+        # Times that go back, and many that are shared, across the ends of the parts.
+        add_segments(3_000)
+        PricingExperimentSegment.objects.filter(position__gt=1_000, position__lt=1_400).update(
+            recorded_at=timezone.now()
+        )
+        flags = ["--sink", "file", "--shape", shape, "--cursor-store", "file", "--cursor-store-path"]
+
+        for workers in ("1", "2", "5"):
+            stored = [str(tmp_path / f"{workers}.json"), "--file-path", str(tmp_path / workers), "--workers", workers]
+            assert manage(SEGMENTS, *flags, *stored).returncode == 0
+
+        files = [(tmp_path / workers).read_bytes() for workers in ("1", "2", "5")]
+        assert files[0].count(b"\n") == 3_000
+        assert files[0] == files[1] == files[2]
+        points = [json.loads((tmp_path / f"{workers}.json").read_text()) for workers in ("1", "2", "5")]
+        assert [point["rows"] for point in points] == [3_000] * 3
+        assert points[0]["position"] == points[1]["position"] == points[2]["position"]
+
+    def test_they_make_one_object_with_one_manifest(self, tmp_path):
+        add_segments(500)
+        flags = ["--sink", "s3", "--s3-uri", (tmp_path / "lake").as_uri()]
+
+        assert [manage(SEGMENTS, *flags, "--workers", workers).returncode for workers in "13"] == [0, 0]
+
+        receipts = [json.loads(path.read_bytes()) for path in (tmp_path / "lake").rglob("*.manifest.json")]
+        own = ("createdAt", "object", "run")
+        first, second = ({name: receipt[name] for name in receipt if name not in own} for receipt in receipts)
+        assert first == second
+        assert first["rows"] == 500
+
+    def test_a_worker_that_is_killed_fails_the_run_and_leaves_the_file(self, tmp_path):
+        add_segments(200_000)
+        (tmp_path / "out.ndjson").write_bytes(b"earlier\n")
+        environment = {**os.environ, "DATABASE_URL": database_url()}
+        command = [sys.executable, "-W", "ignore", "manage.py", SEGMENTS, "--sink", "file", "--workers", "2"]
+        stored = ["--cursor-store", "file", "--cursor-store-path", str(tmp_path / "c.json")]
+        process = subprocess.Popen(
+            [*command, "--file-path", str(tmp_path / "out.ndjson"), *stored],
+            cwd=ROOT,
+            env=environment,
+            stderr=subprocess.PIPE,
+        )
+        while not (workers := psutil.Process(process.pid).children()):
+            assert process.poll() is None
+        workers[0].kill()
+
+        error = process.communicate(timeout=60)[1].decode()
+
+        assert process.returncode == 1
+        assert "a worker could not read its part: it ended with exit code -9; the checkpoint did not move" in error
+        assert os.listdir(tmp_path) == ["out.ndjson"]
+        assert (tmp_path / "out.ndjson").read_bytes() == b"earlier\n"
+
+    @pytest.mark.parametrize("number", ["0", "17", "-1", "two", "1.5"])
+    def test_their_number_is_checked(self, number, capsys):
+        with pytest.raises(CommandError, match=r"--workers: .* is not a whole number from 1 to 16"):
+            call_command(SEGMENTS, f"--workers={number}")
+
+    def test_a_webhook_takes_one_batch_after_the_other(self):
+        with pytest.raises(CommandError, match="--workers goes with --sink stdout, file or s3"):
+            call_command(SEGMENTS, "--sink", "webhook", "--webhook-url", "http://127.0.0.1:9", "--workers", "2")
 
 
 @pytest.mark.django_db(transaction=True)

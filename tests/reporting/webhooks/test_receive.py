@@ -409,7 +409,6 @@ def test_the_whole_loop_gives_the_rows_of_the_warehouse(feed, live_server, stage
 
     sink.write(lines)
     sink.write(lines)
-    sink.commit()
 
     objects = [name for name in files(stage) if name.endswith(".ndjson")]
     expected = warehouse_rows(feed, model_of(feed)._default_manager.order_by("position"))
