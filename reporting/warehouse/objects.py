@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, fields
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zlib import error as ZlibError
 
 import orjson
@@ -126,7 +126,7 @@ def fetch(object_uri: str, receipt: Receipt, folder: Path) -> Fetched:
     """
     try:
         with closing(_Counted(storage.read(object_uri), receipt.bytes)) as counted:
-            buffered: IO[bytes] = io.BufferedReader(counted, _BUFFER_BYTES)
+            buffered = io.BufferedReader(counted, _BUFFER_BYTES)
             fetched = _write(gzip.GzipFile(fileobj=buffered) if object_uri.endswith(".gz") else buffered, folder)
             counted.prove(receipt)
     except storage.ObjectNotFoundError as error:
@@ -136,7 +136,7 @@ def fetch(object_uri: str, receipt: Receipt, folder: Path) -> Fetched:
     return fetched
 
 
-def _write(stream: IO[bytes], folder: Path) -> Fetched:
+def _write(stream: io.BufferedIOBase, folder: Path) -> Fetched:
     """Write lines to files of a bounded size, so that who reads them needs no more memory for a larger object."""
     fetched, blocks = Fetched(), _blocks(stream)
     for block in blocks:
@@ -152,7 +152,7 @@ def _write(stream: IO[bytes], folder: Path) -> Fetched:
     return fetched
 
 
-def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+def _blocks(stream: io.BufferedIOBase) -> Iterator[bytes]:
     """The content of a stream in blocks of whole lines."""
     rest = b""
     while block := stream.read(_BUFFER_BYTES):

@@ -97,7 +97,7 @@ def _nested(paths: list[list[str]], check: Callable[[Any], Any], nullable: bool)
 
 
 def max_length(feed: Feed, column: Column) -> int | None:
-    """How many characters a text of ``column`` may have; None for no limit."""
+    """How many characters a value of ``column`` may have; None for no limit."""
     return model_of(feed)._meta.get_field(column.name).max_length  # type: ignore[union-attr]
 
 
