@@ -25,9 +25,9 @@ ATTACHMENT_ACTIONS = ("upload", "remove", "copy", "tag")
 class TelemetryQuerySet(FeedQuerySet):
     """Telemetry by arrival."""
 
-    def expired(self, before_position: int, received_before: datetime, limit: int) -> list[int]:
-        """Positions of those of the ``limit`` oldest arrivals that lie before both bounds."""
-        oldest = self.filter(position__lt=before_position).order_by("position")[:limit]
+    def expired(self, after: int, before_position: int, received_before: datetime, limit: int) -> list[int]:
+        """Positions of those of the ``limit`` oldest arrivals after one position that lie before both other bounds."""
+        oldest = self.filter(position__gt=after, position__lt=before_position).order_by("position")[:limit]
         return [position for position, at in oldest.values_list("position", "received_at") if at < received_before]
 
 

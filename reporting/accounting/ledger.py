@@ -18,7 +18,7 @@ from django.db.models import Model
 from psycopg import sql
 
 from reporting.feeds import FEEDS, Feed
-from reporting.feeds.checksums import content_sum_sql, day_sql, id_sum_sql
+from reporting.feeds.checksums import content_sum_sql, day_sql, id_sum_of
 from reporting.feeds.fence import FenceTimeoutError, fence
 from reporting.feeds.shapes import model_of
 from reporting.models import Checkpoint, ExpiredDay, RowTotal
@@ -190,7 +190,7 @@ def expire(feed: Feed, positions: list[int]) -> int:
         table=sql.Identifier(model_of(feed)._meta.db_table),
         expired=_EXPIRED,
         day=sql.SQL(day_sql("postgres", feed.time_column)),
-        id_sum=sql.SQL(id_sum_sql(feed.key_column)),
+        id_sum=sql.SQL(id_sum_of("postgres", feed.key_column)),
         content_sum=sql.SQL(content_sum_sql("postgres", feed)),
     )
     with transaction.atomic(), connection.cursor() as cursor:

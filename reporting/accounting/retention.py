@@ -29,9 +29,11 @@ def apply() -> int:
         checkpoint = Checkpoint.objects.filter(pk=feed.key).first()
         if not window or checkpoint is None:
             continue
-        before = min(window[0], checkpoint.position + 1)
-        while expired := rows.expired(before, received_before, _BATCH):  # type: ignore[attr-defined]
-            deleted += ledger.expire(feed, expired)
+        after, before = 0, min(window[0], checkpoint.position + 1)
+        # Each batch begins where the one before ended: from the first position on it would find what is deleted and
+        # not yet vacuumed, again and again.
+        while expired := rows.expired(after, before, received_before, _BATCH):  # type: ignore[attr-defined]
+            deleted, after = deleted + ledger.expire(feed, expired), expired[-1]
     SlackMessage.objects.filter(created_at__lt=received_before).delete()
     AutomationRun.objects.filter(ran_at__lt=received_before).delete()
     ParityCheck.objects.filter(at__lt=received_before).delete()

@@ -1,9 +1,10 @@
 """Sums over rows that PostgreSQL, DuckDB and Snowflake compute alike, so that two tables are compared by one number.
 
 The content sum takes the MD5 of each row's scalar columns, of that the first fifteen hexadecimal digits as a number,
-and adds those up. Every value enters by its own MD5, and NULL as a hyphen, so that no text can pass for its neighbour.
-Times enter as microseconds since 1970. A JSON column has no text that all engines share; it enters
-:func:`json_sum_sql`, which can be held against an earlier sum of the same engine alone.
+and adds those up. Values are joined by commas. A text enters with its length before it, the others hold no comma, and
+NULL is a hyphen, so that no text can pass for its neighbour. Times enter as microseconds since 1970. A JSON column has
+no text that all engines share; it enters :func:`json_sum_sql`, which can be held against an earlier sum of the same
+engine alone.
 """
 
 from reporting.feeds import Column, ColumnType, Feed
@@ -12,7 +13,7 @@ __all__ = [
     "content_sql",
     "content_sum_sql",
     "day_sql",
-    "id_sum_of_postgres",
+    "id_sum_of",
     "id_sum_sql",
     "json_columns",
     "json_sum_sql",
@@ -45,7 +46,7 @@ def day_sql(dialect: str, name: str) -> str:
 def content_sql(dialect: str, feed: Feed) -> str:
     """SQL for the MD5 of a row's scalar columns, the key included."""
     scalars = [column for column in feed.columns if column.type is not ColumnType.JSON]
-    parts = " || ".join(f"COALESCE(MD5({_text(dialect, column)}), '-')" for column in scalars)
+    parts = " || ',' || ".join(f"COALESCE({_text(dialect, column)}, '-')" for column in scalars)
     return f"MD5({parts})"
 
 
@@ -67,22 +68,27 @@ def json_text_sql(dialect: str, name: str) -> str:
 def json_sum_sql(dialect: str, feed: Feed) -> str:
     """SQL for a sum over the JSON columns, each with its row's key; for a feed without any, 0 in every case."""
     texts = [f"COALESCE({json_text_sql(dialect, name)}, '-')" for name in json_columns(feed)]
-    keyed = " || ".join([f"LOWER(CAST({feed.key_column} AS VARCHAR(36)))", *texts])
+    keyed = " || ".join([_key_text(dialect, feed.key_column), *texts])
     return f"SUM({_number(dialect, f'MD5({keyed})')})" if texts else "SUM(0)"
 
 
 def _text(dialect: str, column: Column) -> str:
     if column.type is ColumnType.UUID:
-        return f"LOWER(CAST({column.name} AS VARCHAR(36)))"
+        return _key_text(dialect, column.name)
     if column.type is ColumnType.BOOLEAN:
         return f"CASE WHEN {column.name} THEN 'true' WHEN NOT {column.name} THEN 'false' END"
     if column.type is ColumnType.TIMESTAMP:
         return f"CAST({_MICROSECONDS[dialect].format(column.name)} AS VARCHAR(20))"
-    return column.name
+    return f"CAST(LENGTH({column.name}) AS VARCHAR(20)) || ':' || {column.name}"
 
 
-def _number(dialect: str, md5: str) -> str:
-    return _NUMBERS[dialect].format(md5, _DIGITS, 4 * _DIGITS, "X" * _DIGITS)
+def _key_text(dialect: str, name: str) -> str:
+    """SQL for a UUID as text. In a warehouse the column may be a text, which anybody may have written."""
+    return f"CAST({name} AS TEXT)" if dialect == "postgres" else f"LOWER(CAST({name} AS VARCHAR(36)))"
+
+
+def _number(dialect: str, text: str, digits: int = _DIGITS) -> str:
+    return _NUMBERS[dialect].format(text, digits, 4 * digits, "X" * digits)
 
 
 # Eight hexadecimal digits of the key, as a number; written with functions that PostgreSQL, Snowflake and DuckDB share.
@@ -107,10 +113,9 @@ def id_sum_sql(key: str) -> str:
     return f"SUM({terms})"
 
 
-def id_sum_of_postgres(key: str) -> str:
-    """SQL for the same ``idSum`` in PostgreSQL alone, which takes it a tenth of the time."""
-    number = _NUMBERS["postgres"].format(f"CAST({key} AS TEXT)", ID_SUM_DIGITS, 4 * ID_SUM_DIGITS)
-    return f"SUM({number})"
+def id_sum_of(dialect: str, key: str) -> str:
+    """SQL for the ``idSum`` in words of one engine's own, for a quarter of the time of :func:`id_sum_sql`."""
+    return f"SUM({_number(dialect, _key_text(dialect, key), ID_SUM_DIGITS)})"
 
 
 def id_number(key: str) -> int:

@@ -75,7 +75,7 @@ def facts(listing: Listing, rows: int, before: str | None, with_bom: bool) -> st
     """
     rendering = _query(listing, None, 1)[0].as_string(None)
     keys = listing.rows(before).values_list(listing.feed.key_column, flat=True)[:rows]
-    return f"{with_bom} {_header(listing.feed)!r} {rendering} {' '.join(map(str, keys))}"
+    return f"{with_bom} {csv_header(listing.feed)!r} {rendering} {' '.join(map(str, keys))}"
 
 
 def _read_chunk(listing: Listing, before: str | None, count: int, file: IO[bytes]) -> tuple[int, str | None]:

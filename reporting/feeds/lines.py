@@ -15,7 +15,7 @@ from django.db import connection
 from psycopg import sql
 
 from reporting.feeds import Feed
-from reporting.feeds.checksums import id_number, id_sum_of_postgres
+from reporting.feeds.checksums import id_number, id_sum_of
 from reporting.feeds.copying import copied
 from reporting.feeds.forms import form_of
 from reporting.feeds.from_wire import warehouse_row
@@ -222,7 +222,7 @@ class RowRange:
         """What the receipt of the rows says of them."""
         columns = sql.SQL("count(*), coalesce(min(position), 0), coalesce(max(position), 0), {}, {}, {}").format(
             *(iso_text(sql.SQL("{}({})").format(end, sql.Identifier(self.feed.time_column))) for end in _ENDS),
-            sql.SQL(id_sum_of_postgres(self.feed.key_column)),
+            sql.SQL(id_sum_of("postgres", self.feed.key_column)),
         )
         rows, first, last, first_time, last_time, id_sum = _row(self._select(columns)) or ()
         return Figures(rows, (first, last), first_time or "", last_time or "", int(id_sum or 0))

@@ -7,15 +7,14 @@ from typing import Any
 
 import httpx
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Max
+from django.db import connection, transaction
 from django.utils import timezone
 
 from reporting.alerts import digests, outbox, slack
 from reporting.feeds import FEEDS
 from reporting.insights.fetching import FetchError, fetch_json
 from reporting.insights.workflow import workflow_activity
-from reporting.models import AutomationRun, GuardrailFollowUp, messages
+from reporting.models import AutomationRun, messages
 from smplat.lib.times import iso
 from telemetry.models import GuardrailWorkflowEvent
 
@@ -23,6 +22,11 @@ WATCHED = timedelta(hours=24)
 #: How bad each guardrail status is; the others alert nobody.
 SEVERITIES = {"breached": "critical", "warning": "warning"}
 _TIMEOUT_SECONDS = 10.0
+_NEWEST = """
+    SELECT provider_id, (
+        SELECT max(created_at) FROM provider_guardrail_followup AS stored WHERE stored.provider_id = asked.provider_id
+    ) FROM unnest(%s::text[]) AS asked (provider_id)
+"""
 _MAX_LINES = 20
 
 
@@ -88,10 +92,16 @@ def latest_statuses(now: datetime) -> list[Alert]:
 def unanswered(statuses: Collection[Alert]) -> list[Alert]:
     """Those of ``statuses`` that alert and no follow-up came after; critical ones first, of equals the newest."""
     alerts = [status for status in statuses if status.status in SEVERITIES]
-    answers = GuardrailFollowUp.objects.filter(provider_id__in=[alert.provider_id for alert in alerts])
-    answered = dict(answers.values_list("provider_id").annotate(newest=Max("created_at")))
+    answered = _newest_follow_ups([alert.provider_id for alert in alerts])
     left = [alert for alert in alerts if answered.get(alert.provider_id, alert.occurred_at) <= alert.occurred_at]
     return sorted(left, key=lambda alert: (alert.severity == "critical", alert.occurred_at), reverse=True)
+
+
+def _newest_follow_ups(provider_ids: list[str]) -> dict[str, datetime]:
+    """When each of the providers was last followed up: one step into the index each, however many follow-ups it has."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST, [provider_ids])
+        return {provider_id: newest for provider_id, newest in cursor.fetchall() if newest is not None}
 
 
 def _summary(alerts: list[Alert], providers: int) -> dict[str, int]:

@@ -1,13 +1,15 @@
 """The load: what manifests list and the warehouse has not, object by object.
 
-Each object is read once. While its bytes are held against the manifest, its rows are checked and written to a file of
-this machine in warehouse shape; one transaction then merges that file, keeps the refused rows aside and notes the
-object in the load history. So a load may be stopped at any point, repeated, or run beside another one.
+Each object is brought to this machine once, while its bytes are held against the manifest. DuckDB reads plain rows by
+itself. Of any other object, and for Snowflake, the rows are checked one by one and written to files in warehouse shape.
+One transaction merges the rows, keeps the refused ones aside and notes the object in the load history. So a load may be
+stopped at any point, repeated, or run beside another one.
 """
 
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,10 +19,10 @@ from django.utils import timezone
 from reporting.feeds import FEEDS, Feed
 from reporting.lake import storage
 from reporting.lake.manifests import Receipt
-from reporting.warehouse import objects, statements, tables
-from reporting.warehouse.objects import MismatchError
+from reporting.warehouse import objects, plain, statements, tables
+from reporting.warehouse.objects import Fetched, MismatchError
 from reporting.warehouse.schema import HISTORY, REFUSED
-from reporting.warehouse.staging import Staged, stage
+from reporting.warehouse.staging import prove, stage
 from reporting.warehouse.targets import Target, TargetError, connect, execute_all
 from smplat.lib.times import iso
 from smplat.lib.words import counted
@@ -54,6 +56,19 @@ class Summary:
     bytes: int = 0
     refused: int = 0
     problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """An object that was loaded: what its manifest says, how many rows fit their table, and how many do not."""
+
+    receipt: Receipt
+    rows: int
+    refused: int = 0
+
+
+class _NotPlainError(Exception):
+    """An object has a row that is not plain, or a key twice; what comes of that, Python says."""
 
 
 def load(url: str, feeds: Iterable[Feed], say: Callable[[str], None]) -> list[Summary]:
@@ -121,7 +136,7 @@ def _load_feed(target: Target, feed: Feed, say: Callable[[str], None]) -> Summar
     summary = Summary(feed.key)
     for uri in _pending(target, feed):
         try:
-            receipt, staged = _load_object(target, feed, uri)
+            loaded = _load_object(target, feed, uri)
         except MismatchError as problem:
             _quarantine(target, feed, uri, str(problem))
             summary.problems.append(f"{uri} (in quarantine): {problem}")
@@ -130,25 +145,45 @@ def _load_feed(target: Target, feed: Feed, say: Callable[[str], None]) -> Summar
             summary.problems.append(f"{uri}: {problem}")
         else:
             summary.objects += 1
-            summary.rows += staged.rows
-            summary.bytes += receipt.bytes
-            summary.refused += staged.refused
-            say(f"{feed.key}: {counted(staged.rows, 'row')} of {uri}; {staged.refused} refused")
+            summary.rows += loaded.rows
+            summary.bytes += loaded.receipt.bytes
+            summary.refused += loaded.refused
+            say(f"{feed.key}: {counted(loaded.rows, 'row')} of {uri}; {loaded.refused} refused")
     return summary
 
 
-def _load_object(target: Target, feed: Feed, uri: str) -> tuple[Receipt, Staged]:
+def _load_object(target: Target, feed: Feed, uri: str) -> _Loaded:
     receipt = objects.receipt_of(feed, uri)
     settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.SPOOL_DIR, prefix="load-") as folder:
-        staged = stage(feed, uri, receipt, Path(folder))
-        _keep(target, feed, uri, receipt, staged)
-    return receipt, staged
+    with tempfile.TemporaryDirectory(dir=settings.SPOOL_DIR, prefix="load-") as name:
+        folder = Path(name)
+        fetched = objects.fetch(uri, receipt, folder)
+        # Snowflake ends a transaction at a CREATE, so the staging table, which no other session sees, is made before.
+        target.execute(statements.create_staging(target.dialect, feed, "TEMPORARY"))
+        if target.dialect == "duckdb":
+            with suppress(_NotPlainError):
+                return _merge_plain(target, feed, uri, receipt, fetched)
+        return _merge_checked(target, feed, uri, receipt, fetched, folder)
 
 
-def _keep(target: Target, feed: Feed, uri: str, receipt: Receipt, staged: Staged) -> None:
-    # Snowflake ends a transaction at a CREATE, so the staging table, which no other session sees, is made before it.
-    target.execute(statements.create_staging(target.dialect, feed, "TEMPORARY"))
+def _merge_plain(target: Target, feed: Feed, uri: str, receipt: Receipt, fetched: Fetched) -> _Loaded:
+    rows = id_sum = 0
+    with target.transaction():
+        for part in fetched.parts:
+            target.execute(statements.empty_staging(target.dialect, feed))
+            target.execute(plain.fill_staging(feed, receipt.shape, part.path, fetched.max_bytes))
+            ((found, keys, part_sum),) = target.execute(plain.proof(feed))
+            if not found == keys == part.lines:
+                raise _NotPlainError
+            target.execute(statements.merge(target.dialect, feed, is_distinct=True))
+            rows, id_sum = rows + found, id_sum + part_sum
+        prove(receipt, rows, 0, id_sum)
+        target.execute(_FORGET_REFUSED, [uri])
+        return _note(target, feed, uri, _Loaded(receipt, rows))
+
+
+def _merge_checked(target: Target, feed: Feed, uri: str, receipt: Receipt, fetched: Fetched, folder: Path) -> _Loaded:
+    staged = stage(feed, uri, receipt, fetched, folder)
     with target.transaction():
         for part in staged.parts:
             target.execute(statements.empty_staging(target.dialect, feed))
@@ -157,8 +192,14 @@ def _keep(target: Target, feed: Feed, uri: str, receipt: Receipt, staged: Staged
         target.execute(_FORGET_REFUSED, [uri])
         if staged.refused:
             execute_all(target, statements.fill_refused(target.dialect, staged.refused_path, staged.max_bytes))
-        said = (receipt.sha256, receipt.bytes, receipt.rows, receipt.idSum)
-        _write_history(target, [uri, feed.key, *said, staged.rows, staged.refused, LOADED, None])
+        return _note(target, feed, uri, _Loaded(receipt, staged.rows, staged.refused))
+
+
+def _note(target: Target, feed: Feed, uri: str, loaded: _Loaded) -> _Loaded:
+    receipt = loaded.receipt
+    said = (receipt.sha256, receipt.bytes, receipt.rows, receipt.idSum)
+    _write_history(target, [uri, feed.key, *said, loaded.rows, loaded.refused, LOADED, None])
+    return loaded
 
 
 def _quarantine(target: Target, feed: Feed, uri: str, reason: str) -> None:

@@ -1,11 +1,13 @@
-"""What there is to load: the objects that manifests list, and their lines, held against the manifest in passing."""
+"""What there is to load: the objects that manifests list, brought to this machine and held against the manifest."""
 
 import gzip
 import io
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import fields
-from typing import IO, Any
+from dataclasses import dataclass, field, fields
+from itertools import chain
+from pathlib import Path
+from typing import Any
 from zlib import error as ZlibError
 
 import orjson
@@ -19,7 +21,9 @@ from reporting.warehouse.reader import SHAPES
 _MANIFEST = manifest_uri("")
 _MAX_MANIFEST_BYTES = 65_536
 _STRINGS = ("object", "sha256", "firstRecordedAt", "lastRecordedAt", "createdAt", "run")
-_BUFFER_BYTES = 1_048_576
+_BUFFER_BYTES = 262_144
+# DuckDB writes whole row groups as it goes, and what is left of each part when it commits; so parts are large.
+_PART_BYTES = 268_435_456
 
 
 class MismatchError(ValueError):
@@ -86,23 +90,80 @@ def _check(feed: Feed, receipt: Receipt) -> None:
         raise MismatchError(f"{', '.join(_STRINGS)} of the manifest have to be strings")
 
 
-def lines(object_uri: str, receipt: Receipt) -> Iterator[bytes]:
-    """The lines of an object, decompressed where its name ends with ``.gz``; the last of them proves its bytes.
+@dataclass
+class Part:
+    """Lines of an object in a file of this machine: the file, and how many they are."""
+
+    path: Path
+    lines: int = 0
+
+
+@dataclass
+class Fetched:
+    """The lines of an object on this machine.
+
+    Attributes:
+        parts: the files that hold them, in order.
+        max_bytes: no line is longer, in bytes.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    max_bytes: int = 0
+
+    def lines(self) -> Iterator[bytes]:
+        """All lines, in order."""
+        for part in self.parts:
+            with part.path.open("rb") as file:
+                yield from file
+
+
+def fetch(object_uri: str, receipt: Receipt, folder: Path) -> Fetched:
+    """Bring the lines of an object to ``folder``, decompressed where its name ends with ``.gz``, and prove its bytes.
 
     Raises:
-        MismatchError: the object is missing, or its size or hash is not that of its manifest. This may show only when
-            all of its lines were given.
+        MismatchError: the object is missing, or its size or hash is not that of its manifest.
         reporting.lake.storage.LakeError: the lake cannot be read.
     """
     try:
         with closing(_Counted(storage.read(object_uri), receipt.bytes)) as counted:
-            buffered: IO[bytes] = io.BufferedReader(counted, _BUFFER_BYTES)
-            yield from gzip.GzipFile(fileobj=buffered) if object_uri.endswith(".gz") else buffered
+            buffered = io.BufferedReader(counted, _BUFFER_BYTES)
+            fetched = _write(gzip.GzipFile(fileobj=buffered) if object_uri.endswith(".gz") else buffered, folder)
             counted.prove(receipt)
     except storage.ObjectNotFoundError as error:
         raise MismatchError("there is a manifest, and no object") from error
     except (EOFError, gzip.BadGzipFile, ZlibError) as error:
         raise MismatchError("it is damaged: it cannot be decompressed") from error
+    return fetched
+
+
+def _write(stream: io.BufferedIOBase, folder: Path) -> Fetched:
+    """Write lines to files of a bounded size, so that who reads them needs no more memory for a larger object."""
+    fetched, blocks = Fetched(), _blocks(stream)
+    for block in blocks:
+        part = Part(folder / f"object-{len(fetched.parts)}.ndjson")
+        fetched.parts.append(part)
+        with part.path.open("wb") as file:
+            for lines in chain((block,), blocks):
+                file.write(lines)
+                part.lines += lines.count(b"\n") + (not lines.endswith(b"\n"))
+                fetched.max_bytes = max(fetched.max_bytes, len(lines))
+                if file.tell() >= _PART_BYTES:
+                    break
+    return fetched
+
+
+def _blocks(stream: io.BufferedIOBase) -> Iterator[bytes]:
+    """The content of a stream in blocks of whole lines."""
+    rest = b""
+    while block := stream.read(_BUFFER_BYTES):
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield rest + block[:end]
+            rest = block[end:]
+        else:
+            rest += block
+    if rest:
+        yield rest
 
 
 class _Counted(io.RawIOBase):

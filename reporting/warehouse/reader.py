@@ -16,8 +16,11 @@ from reporting.feeds import Column, ColumnType, Feed
 from reporting.feeds.from_wire import UnmappableError, warehouse_row
 from reporting.feeds.shapes import Row, model_of
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_TIME = re.compile(r"(?:19[7-9]|2[01][0-9])[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+#: How the exporters spell UUIDs and times.
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TIME = re.compile(
+    r"(?:19[7-9]|2[01][0-9])[0-9]-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
+)
 _Reader = Callable[[Row], Any]
 SHAPES = ("wire", "warehouse")
 
@@ -36,7 +39,7 @@ class Reader:
             feed: the feed of the rows.
             shape: the shape of the lines, ``wire`` or ``warehouse``.
         """
-        self._feed = feed if shape == "wire" else _flat(feed)
+        self._feed = in_shape(feed, shape)
         self._cells = [(column.name, _cell(self._feed, column)) for column in self._feed.columns]
 
     def row(self, line: bytes) -> Row:
@@ -55,8 +58,10 @@ class Reader:
             return warehouse_row(self._feed, parsed, "row")
 
 
-def _flat(feed: Feed) -> Feed:
-    """The feed with the columns' names as its wire paths, which is what the warehouse shape is."""
+def in_shape(feed: Feed, shape: str) -> Feed:
+    """The feed with the paths of ``shape``; those of the warehouse shape are the columns' names."""
+    if shape == "wire":
+        return feed
     return replace(feed, columns=tuple(replace(column, wire=(column.name,)) for column in feed.columns))
 
 
@@ -91,8 +96,13 @@ def _nested(paths: list[list[str]], check: Callable[[Any], Any], nullable: bool)
     return read
 
 
+def max_length(feed: Feed, column: Column) -> int | None:
+    """How many characters a value of ``column`` may have; None for no limit."""
+    return model_of(feed)._meta.get_field(column.name).max_length  # type: ignore[union-attr]
+
+
 def _text(feed: Feed, column: Column) -> Callable[[Any], str]:
-    maximum = model_of(feed)._meta.get_field(column.name).max_length or float("inf")  # type: ignore[union-attr]
+    maximum = max_length(feed, column) or float("inf")
 
     def check(value: Any) -> str:
         if type(value) is str and len(value) <= maximum:
@@ -103,13 +113,13 @@ def _text(feed: Feed, column: Column) -> Callable[[Any], str]:
 
 
 def _uuid(value: Any) -> str:
-    if _UUID.fullmatch(value):
+    if UUID.fullmatch(value):
         return str(value)
     raise _UnusualError
 
 
 def _time(value: Any) -> str:
-    if _TIME.fullmatch(value):
+    if TIME.fullmatch(value):
         datetime.fromisoformat(value)
         return str(value)
     raise _UnusualError

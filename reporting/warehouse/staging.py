@@ -13,7 +13,7 @@ from reporting.feeds.checksums import id_number
 from reporting.feeds.from_wire import UnmappableError
 from reporting.feeds.shapes import ndjson
 from reporting.lake.manifests import Receipt
-from reporting.warehouse.objects import MismatchError, lines
+from reporting.warehouse.objects import Fetched, MismatchError
 from reporting.warehouse.reader import Reader
 from smplat.lib.times import iso
 from smplat.lib.words import counted
@@ -42,29 +42,44 @@ class Staged:
     max_bytes: int = 0
 
 
-def stage(feed: Feed, uri: str, receipt: Receipt, folder: Path) -> Staged:
-    """Read an object, prove it by its manifest, and write its rows to files in ``folder``.
+def stage(feed: Feed, uri: str, receipt: Receipt, fetched: Fetched, folder: Path) -> Staged:
+    """Check the rows of an object one by one, and write them to files in ``folder``.
 
     Raises:
-        reporting.warehouse.objects.MismatchError: it is not what its manifest says.
-        reporting.lake.storage.LakeError: the lake cannot be read.
+        reporting.warehouse.objects.MismatchError: it has not the rows of its manifest.
     """
     staged = Staged([], folder / "refused.ndjson")
     with closing(_Parts(folder)) as parts, staged.refused_path.open("wb") as refused:
-        _write(feed, uri, receipt, staged, parts, refused)
+        _write(feed, uri, receipt, fetched, staged, parts, refused)
         staged.parts = parts.paths
-    found = staged.rows + staged.refused
-    if found != receipt.rows:
-        raise MismatchError(f"it has {counted(found, 'row')}, and the manifest says {receipt.rows}")
-    # The key of a row that is refused may be the reason, so then the sum cannot be held against the manifest.
-    if not staged.refused and staged.id_sum != receipt.idSum:
-        raise MismatchError(f"its idSum is {staged.id_sum}, and the manifest says {receipt.idSum}")
+    prove(receipt, staged.rows, staged.refused, staged.id_sum)
     return staged
 
 
-def _write(feed: Feed, uri: str, receipt: Receipt, staged: Staged, parts: "_Parts", refused: IO[bytes]) -> None:
+def prove(receipt: Receipt, rows: int, refused: int, id_sum: int) -> None:
+    """Hold the rows that were found in an object against its receipt.
+
+    Args:
+        receipt: what the manifest says.
+        rows: how many fit their table.
+        refused: how many do not.
+        id_sum: the idSum of those that fit.
+
+    Raises:
+        reporting.warehouse.objects.MismatchError: they are not those of the receipt.
+    """
+    if rows + refused != receipt.rows:
+        raise MismatchError(f"it has {counted(rows + refused, 'row')}, and the manifest says {receipt.rows}")
+    # The key of a row that is refused may be the reason, so then the sum cannot be held against the manifest.
+    if not refused and id_sum != receipt.idSum:
+        raise MismatchError(f"its idSum is {id_sum}, and the manifest says {receipt.idSum}")
+
+
+def _write(
+    feed: Feed, uri: str, receipt: Receipt, fetched: Fetched, staged: Staged, parts: "_Parts", refused: IO[bytes]
+) -> None:
     reader, seen_at, key = Reader(feed, receipt.shape), iso(timezone.now()), feed.key_column
-    for number, line in enumerate(lines(uri, receipt), start=1):
+    for number, line in enumerate(fetched.lines(), start=1):
         try:
             row = reader.row(line)
         except UnmappableError as problem:

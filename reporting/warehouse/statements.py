@@ -17,7 +17,7 @@ from reporting.warehouse.schema import HISTORY, REFUSED, ROWS, type_of
 
 # What DuckDB is told that a row may have, in bytes. It takes several buffers of twice this size, so a load says what it
 # has found; a script that is only printed cannot know.
-_MAX_ROW_BYTES, _MIN_BUFFER_BYTES = 67_108_864, 1_048_576
+_MAX_ROW_BYTES, MIN_BUFFER_BYTES = 67_108_864, 1_048_576
 #: Columns of the staging table beside the feed's: the object that a row came with, and its line there.
 _OBJECT, _LINE = "object", "line"
 _HISTORY_NAMES = ("object", "feed", "sha256", "bytes", ROWS, "id_sum", "loaded_rows", "refused_rows", "state", "reason")
@@ -158,15 +158,21 @@ def receipt_check(dialect: str, feed: Feed, objects: Iterable[StagedObject]) -> 
     return in_dialect(query, dialect)
 
 
-def merge(dialect: str, feed: Feed) -> str:
-    """The statement that brings the staging table into the feed's table: a key has one row, and the last one wins."""
+def merge(dialect: str, feed: Feed, *, is_distinct: bool = False) -> str:
+    """The statement that brings the staging table into the feed's table: a key has one row, and the last one wins.
+
+    Args:
+        dialect: ``duckdb`` or ``snowflake``.
+        feed: the feed.
+        is_distinct: whether no key is twice in the staging table, so that there is no last one to look for.
+    """
     names = [column.name for column in feed.columns]
     values = [name for name in names if name != feed.key_column]
     key, differs = feed.key_column, "\n  OR ".join(f"target.{name} IS DISTINCT FROM source.{name}" for name in values)
+    last = f"  QUALIFY ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY object DESC, {_LINE} DESC) = 1\n"
     statement = (
         f"MERGE INTO {feed.table} AS target\nUSING (\n  SELECT {', '.join(names)}\n"  # noqa: S608
-        f"  FROM {staging_name(dialect, feed)}\n"
-        f"  QUALIFY ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY object DESC, {_LINE} DESC) = 1\n) AS source\n"
+        f"  FROM {staging_name(dialect, feed)}\n{'' if is_distinct else last}) AS source\n"
         f"ON target.{key} = source.{key}\n"
         f"WHEN MATCHED AND (\n  {differs}\n) THEN UPDATE SET\n  "
         f"{_joined([f'{name} = source.{name}' for name in values], 2)}\n"
@@ -223,7 +229,7 @@ def _fill(dialect: str, table: str, columns: dict[str, str], path: Path, max_byt
     types = ", ".join(f"{name}: {quoted(type_name)}" for name, type_name in columns.items())
     return [
         f"INSERT INTO {table} BY NAME SELECT * FROM read_json({quoted(str(path))}, format = 'newline_delimited', "  # noqa: S608
-        f"maximum_object_size = {max(max_bytes, _MIN_BUFFER_BYTES)}, columns = {{{types}}})"
+        f"maximum_object_size = {max(max_bytes, MIN_BUFFER_BYTES)}, columns = {{{types}}})"
     ]
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from reporting.feeds import ColumnType, Feed
-from reporting.feeds.checksums import content_sum_sql, day_sql, id_sum_sql, json_sum_sql
+from reporting.feeds.checksums import content_sum_sql, day_sql, id_sum_of, json_sum_sql
 from reporting.feeds.shapes import model_of
 from reporting.models import Checkpoint, ExpiredDay, ExportRun
 from reporting.warehouse.schema import HISTORY, type_of
@@ -142,7 +142,7 @@ def desk_days(feed: Feed, days: Days, reached: Reach) -> dict[date, DeskDay]:
     query = _DESK_DAYS.format(
         day=sql.SQL(day_sql("postgres", feed.time_column)),
         due=sql.SQL("position <= %(looked_at)s"),
-        id_sum=sql.SQL(id_sum_sql(feed.key_column)),
+        id_sum=sql.SQL(id_sum_of("postgres", feed.key_column)),
         content_sum=sql.SQL(content_sum_sql("postgres", feed)),
         json_sum=sql.SQL(json_sum_sql("postgres", feed)),
         table=sql.Identifier(model_of(feed)._meta.db_table),
@@ -160,7 +160,7 @@ def warehouse_days(target: Target, feed: Feed, days: Days) -> dict[date, Sums]:
     condition, parameters = within(target, feed, days)
     day, dialect = day_sql(target.dialect, feed.time_column), target.dialect
     query = (
-        f"SELECT CAST({day} AS VARCHAR), COUNT(*), {id_sum_sql(feed.key_column)}, "  # noqa: S608 - names of ours
+        f"SELECT CAST({day} AS VARCHAR), COUNT(*), {id_sum_of(dialect, feed.key_column)}, "  # noqa: S608 - names of ours
         f"{content_sum_sql(dialect, feed)}, {json_sum_sql(dialect, feed)} "
         f"FROM {feed.table} WHERE {condition} GROUP BY 1"
     )

@@ -11,10 +11,11 @@ from reporting.feeds import FEEDS
 from reporting.feeds.from_wire import UnmappableError
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
-from reporting.warehouse.objects import MismatchError, lines, receipt_of
+from reporting.warehouse.objects import MismatchError, receipt_of
 from reporting.warehouse.reader import Reader
 from tests.factories import quick_order_event
 from tests.fuzz import grammar_pages, parts, values
+from tests.lake import lines
 
 FEED = FEEDS["quick_order"]
 _CHECKPOINT = {

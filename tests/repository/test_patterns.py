@@ -24,7 +24,7 @@ WORST: dict[str, tuple[str, Callable[[int], str | bytes]]] = {
     repr(RELATIVE_URL): ("match", lambda n: "a" * (n // 2) + "/" * (n // 2) + " "),
     repr(UUIDS): ("fullmatch", lambda n: "0" * n),
     repr("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"): ("fullmatch", lambda n: "0" * n),
-    repr(r"(?:19[7-9]|2[01][0-9])[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"): (
+    repr(r"(?:19[7-9]|2[01][0-9])[0-9]-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"): (
         "fullmatch",
         lambda n: "2026-01-22T04:00:00." + "0" * n,
     ),

@@ -22,6 +22,7 @@ from reporting.warehouse.sums import Days
 from tests.faults.checker.feeds import FEEDS as CHECKED
 from tests.faults.checker.feeds import CheckedFeed
 from tests.faults.checker.observed import Merged, Observed, merge
+from tests.lake import lines
 
 
 def observe(folder: Path) -> dict[str, Observed]:
@@ -67,7 +68,7 @@ def _lake(feed: Feed, checked: CheckedFeed) -> Merged:
 def _rows(feed: Feed, uri: str, checked: CheckedFeed) -> Iterator[tuple[str, bytes]]:
     receipt = receipt_of(feed, uri)
     key = checked.wire_key if receipt.shape == "wire" else checked.key
-    for line in objects.lines(uri, receipt):
+    for line in lines(uri, receipt):
         yield orjson.loads(line)[key], line
 
 

@@ -1,14 +1,18 @@
 """Retention of telemetry and runs."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from reporting import feeds
-from reporting.accounting import retention
+from reporting.accounting import ledger, retention
 from reporting.exports import runs
 from reporting.models import AuditEntry, Checkpoint, ExportRun
 from reporting.models.messages import FOLLOW_UPS
@@ -22,8 +26,6 @@ OLD = timedelta(days=100)
 @pytest.fixture
 def six_old_events(monkeypatch, db):
     """Six expired events under a window of two."""
-    from dataclasses import replace
-
     narrow = replace(feeds.FEEDS["quick_order"], window=2)
     monkeypatch.setattr(retention, "WINDOW_FEEDS", (narrow,))
     monkeypatch.setattr(retention, "_BATCH", 2)
@@ -62,6 +64,64 @@ def test_nothing_goes_before_its_time(six_old_events):
     retention.apply()
 
     assert left() == six_old_events[3:]
+
+
+def test_each_batch_begins_after_the_one_before(six_old_events):
+    move_checkpoint(six_old_events[-1])
+
+    with CaptureQueriesContext(connection) as queries:
+        retention.apply()
+
+    reads = [query["sql"] for query in queries if '"received_at" FROM "telemetry_quickorderevent"' in query["sql"]]
+    assert [f'"position" > {after}' in sql for after, sql in zip((0, *six_old_events[1::2]), reads, strict=False)] == [
+        *(True, True, True)
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_capture_waits_for_no_batch():
+    capture([quick_order_event() for _ in range(6)])
+    feed, positions = feeds.FEEDS["quick_order"], left()
+
+    def capture_beside() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '1s'")
+        try:
+            return capture([quick_order_event()]).accepted
+        finally:
+            connection.close()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as beside:
+        ledger.expire(feed, positions[:3])
+        assert beside.submit(capture_beside).result() == 1
+
+    assert left()[:3] == positions[3:]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_captured_meanwhile_stays_and_the_ledger_closes(monkeypatch):
+    monkeypatch.setattr(retention, "_BATCH", 10)
+    monkeypatch.setattr(retention, "WINDOW_FEEDS", (replace(feeds.FEEDS["quick_order"], window=2),))
+    capture([quick_order_event() for _ in range(300)])
+    QuickOrderEvent.objects.update(received_at=timezone.now() - OLD)
+    old = left()
+    move_checkpoint(old[-1])
+
+    def capture_beside() -> int:
+        try:
+            return sum(capture([quick_order_event()]).accepted for _ in range(100))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as beside:
+        captured = beside.submit(capture_beside)
+        retention.apply()
+
+    retention.apply()
+    ledger.fold()
+    assert captured.result() == 100
+    assert len([position for position in left() if position > old[-1]]) == 100
+    assert ledger.read()["quick_order"].rows_remainder == 0
 
 
 @pytest.mark.django_db

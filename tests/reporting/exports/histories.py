@@ -25,9 +25,10 @@ from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.models import Checkpoint, CheckpointMove, ExportRun
 from reporting.warehouse.comparison import Difference
-from reporting.warehouse.objects import lines, listed, receipt_of
+from reporting.warehouse.objects import listed, receipt_of
 from reporting.warehouse.repair import repair
 from smplat.lib.times import midnight
+from tests.lake import lines
 from tests.reporting.exports.accidents import (
     Backup,
     Killed,

@@ -22,8 +22,8 @@ from reporting.feeds.from_wire import UnmappableError, warehouse_row
 from reporting.lake import storage
 from reporting.lake.manifests import manifest_uri
 from reporting.tasks import load_warehouse
-from reporting.warehouse import targets
-from reporting.warehouse.objects import receipt_of
+from reporting.warehouse import plain, statements, targets
+from reporting.warehouse.objects import fetch, receipt_of
 from reporting.warehouse.reader import Reader
 from reporting.warehouse.staging import stage
 from smplat.env import Environment
@@ -349,40 +349,94 @@ class TestRefusedRows:
 
         assert [row[7:11] for row in table(warehouse, SEGMENTS.key).values()] == [(None, None, None, None)]
 
-    def test_the_short_cut_reads_rows_as_the_shim_does(self):
-        odd: list[Any] = [
-            None,
-            True,
-            5,
-            1.5,
-            "",
-            "x",
-            "2026-11-08T08:04:48Z",
-            "2026-13-08T08:04:48.000000Z",
-            str(uuid.UUID(int=7)).upper(),
+
+ODD_VALUES: list[Any] = [
+    *(None, True, 5, 1.5, "", "x", "2026-11-08T08:04:48Z", "2026-13-08T08:04:48.000000Z"),
+    *("2026-02-30T08:04:48.000000Z", "2026-11-08T24:00:00.000000Z", "2026-11-08T23:59:60.000000Z"),
+    *("\u0661970-01-01T00:00:00.000000Z", "2199-12-31T23:59:59.999999Z", "2200-01-01T00:00:00.000000Z"),
+    *(str(uuid.UUID(int=7)).upper(), uuid.UUID(int=7).hex, f"{{{uuid.UUID(int=7)}}}"),
+    *([], {}, {"platformSlug": 5}, {"platformSlug": "x"}, {"platformSlug": None}, {"platformType": ["a"]}),
+    *({"platformType": 'a \\ " \n \u0000 é👍'}, "x" * 5_000, "👍" * 255, "👍" * 256, "null", "NaN", "[NaN", "\\"),
+]
+
+
+def odd_rows() -> list[bytes]:
+    """Lines of quick orders, each with one value that is not what it usually is."""
+    rows: list[Any] = [{**quick_order_row(), name: value} for name in quick_order_row() for value in ODD_VALUES]
+    short = [{key: value for key, value in quick_order_row().items() if key != name} for name in quick_order_row()]
+    texts = [b'{"a": NaN}', b"[-Infinity]", b'{"a": 1e22, "b": -0.5}', b'"\xff"', b"{"]
+    plain_line = orjson.dumps(quick_order_row(metadata="here"))
+    lines = [orjson.dumps(row) for row in [*rows, *short, [], None, "x", {}]]
+    return [*lines, *(plain_line.replace(b'"here"', text) for text in texts)]
+
+
+def outcome(read, line: bytes) -> Any:
+    try:
+        return read(line)
+    except UnmappableError as problem:
+        return str(problem)
+
+
+class TestShortCuts:
+    def test_that_of_python_reads_rows_as_the_shim_does(self):
+        lines = [line for line in odd_rows() if is_json(line)]
+
+        read = [outcome(Reader(QUICK_ORDER, "wire").row, line) for line in lines]
+
+        assert read == [
+            outcome(lambda line: warehouse_row(QUICK_ORDER, orjson.loads(line), "row"), line) for line in lines
         ]
-        odd += [
-            "\u0661970-01-01T00:00:00.000000Z",
-            "2199-12-31T23:59:59.999999Z",
-            "2200-01-01T00:00:00.000000Z",
-            [],
-            {},
-        ]
-        odd += [{"platformSlug": 5}, {"platformSlug": "x"}, {"platformType": ["a"]}, "x" * 5_000]
-        rows: list[Any] = [{**quick_order_row(), name: value} for name in quick_order_row() for value in odd]
-        rows += [[], None, "x", {}]
-
-        def outcome(read, row):
-            try:
-                return read(row)
-            except UnmappableError as problem:
-                return str(problem)
-
-        reader = Reader(QUICK_ORDER, "wire")
-        read = [outcome(lambda row: reader.row(orjson.dumps(row)), row) for row in rows]
-
-        assert read == [outcome(lambda row: warehouse_row(QUICK_ORDER, row, "row"), row) for row in rows]
         assert {type(result) for result in read} == {dict, str}
+
+    def test_that_of_duckdb_takes_no_row_otherwise_than_python(self, warehouse, tmp_path):
+        load(warehouse)
+        taken = 0
+        with targets.connect(f"duckdb://{warehouse}") as target:
+            for number, line in enumerate(odd_rows()):
+                found = read_by_duckdb(target, tmp_path / f"{number}.ndjson", line)
+                if found is not None:
+                    assert found == outcome(Reader(QUICK_ORDER, "wire").row, line)
+                    taken += 1
+
+        assert 100 < taken < len(odd_rows()) - 100
+
+    def test_python_reads_no_row_of_an_object_of_plain_rows(self, warehouse, monkeypatch):
+        monkeypatch.setattr(Reader, "row", None)
+        put(QUICK_ORDER, "a.ndjson.gz", [quick_order_row(), quick_order_row(guardrail=None, sessionId=None)])
+        put(FOLLOWUPS, "b.ndjson", [followup_row(notes="é👍 \\ \n")], shape="warehouse")
+
+        load(warehouse)
+
+        assert [row[2] for row in history(warehouse).values()] == [2, 1]
+
+    def test_a_blank_line_is_refused_beside_plain_rows(self, warehouse):
+        put(QUICK_ORDER, "a.ndjson", [quick_order_row(), b"", b" ", quick_order_row()])
+
+        load(warehouse)
+
+        assert [row[1] for row in refused(warehouse)] == [2, 3]
+
+
+def is_json(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def read_by_duckdb(target: targets.Target, path: Path, line: bytes) -> dict[str, Any] | None:
+    """A line as DuckDB reads it into the staging table, None where that is left to Python."""
+    path.write_bytes(line + b"\n")
+    target.execute(statements.create_staging("duckdb", QUICK_ORDER, "TEMPORARY"))
+    target.execute(plain.fill_staging(QUICK_ORDER, "wire", path, len(line) + 1))
+    times = {"recorded_at": "strftime(recorded_at, '%Y-%m-%dT%H:%M:%S.%fZ')", "event_id": "CAST(event_id AS TEXT)"}
+    names = [column.name for column in QUICK_ORDER.columns]
+    values = ", ".join(times.get(name, name) for name in names)
+    rows = target.execute(f"SELECT {values} FROM {statements.staging_name('duckdb', QUICK_ORDER)}")  # noqa: S608
+    if not rows or rows[0][0] is None:
+        return None
+    return {**dict(zip(names, rows[0], strict=True)), "metadata": orjson.loads(rows[0][-1])}
 
 
 LOADER = [sys.executable, "manage.py", "load_warehouse"]
@@ -476,7 +530,7 @@ class TestLargeObjects:
             folder.mkdir()
             receipt = receipt_of(QUICK_ORDER, uri)
             tracemalloc.start()
-            assert stage(QUICK_ORDER, uri, receipt, folder).rows == count
+            assert stage(QUICK_ORDER, uri, receipt, fetch(uri, receipt, folder), folder).rows == count
             _, most = tracemalloc.get_traced_memory()
             tracemalloc.stop()
             return most
