@@ -9,6 +9,3 @@ class ReportingConfig(AppConfig):
 
     def ready(self) -> None:
         from reporting.feeds import checks  # noqa: F401
-        from reporting.insights import metrics
-
-        metrics.register()

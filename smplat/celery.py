@@ -10,6 +10,7 @@ from django.conf import settings
 
 from reporting.feeds import FEEDS
 from reporting.feeds.schedule import AUTOMATION_MINUTES
+from smplat import folder_broker  # noqa: F401
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smplat.settings")
 

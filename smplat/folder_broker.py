@@ -16,9 +16,6 @@ from kombu.transport.filesystem import Channel as KombuChannel
 from kombu.transport.filesystem import Transport as KombuTransport
 from kombu.utils.json import dumps
 
-#: The address that a broker of this kind has.
-URL = "folder://localhost"
-
 
 class Channel(KombuChannel):
     """Writes every file under another name first."""
@@ -54,4 +51,5 @@ def _written(target: Path, content: str) -> Path:
     return unfinished
 
 
+# Under this name settings call it.
 TRANSPORT_ALIASES["folder"] = f"{__name__}:Transport"

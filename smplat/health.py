@@ -9,6 +9,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from reporting.insights.metrics import ExportCollector
 from smplat.readiness import READINESS
 
+REGISTRY.register(ExportCollector())
+
 
 def healthz(request: HttpRequest) -> JsonResponse:
     """Say that the process is alive."""

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from reporting.lake import storage
+from smplat.celery import app
 
 logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 2.0
@@ -86,7 +86,7 @@ def _check_migrations() -> None:
 
 
 def _check_broker() -> None:
-    with current_app.connection_for_write(connect_timeout=2) as broker:
+    with app.connection_for_write(connect_timeout=2) as broker:
         broker.ensure_connection(max_retries=1, interval_start=1, timeout=2)
     folder = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("data_folder_in")
     if folder and not os.access(folder, os.W_OK):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import environ
 
 from reporting.feeds import FEEDS, WINDOW_FEEDS, Feed
-from smplat import embedded, folder_broker, renamed, secrets_file
+from smplat import embedded, renamed, secrets_file
 from smplat.env import Environment
 from smplat.lib.addresses import LOOPBACK_HOSTS
 
@@ -111,7 +111,8 @@ if REDIS_URL:
     }
 
 _broker_dir = VAR_DIR / "broker"
-CELERY_BROKER_URL = REDIS_URL or folder_broker.URL
+# smplat/folder_broker.py is the broker of a desk without Redis.
+CELERY_BROKER_URL = REDIS_URL or "folder://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"socket_connect_timeout": 2, "socket_timeout": 5}
     if REDIS_URL
@@ -234,7 +235,7 @@ CORS_ALLOW_CREDENTIALS = True
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "smplat.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -276,6 +277,8 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "smplat.urls"
 WSGI_APPLICATION = "smplat.wsgi.application"
+# By its name, so that Celery is imported where something is queued, and nowhere else.
+TASK_APPLICATION = "smplat.celery.app"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

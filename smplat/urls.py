@@ -19,6 +19,7 @@ _schema = SpectacularAPIView.as_view(
 # The page has no template for the answer to OPTIONS.
 _docs = SpectacularSwaggerSplitView.as_view(metadata_class=None)
 
+admin.autodiscover()
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/reports")),
     path("healthz", health.healthz),

@@ -4,12 +4,13 @@ import logging
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import httpx
 import orjson
 
-from smplat.lib import outgoing
+if TYPE_CHECKING:
+    from smplat.lib import outgoing
 
 logger = logging.getLogger(__name__)
 _MAX_BYTES_READ = 4_096
@@ -68,6 +69,11 @@ def post(webhook: str, text: str, timeout: float) -> Answer:
         text: the message in Slack's markup, its variable parts escaped.
         timeout: how many seconds it may take.
     """
+    # Every export imports this module for the text of its message; the workers alone post it.
+    import httpx
+
+    from smplat.lib import outgoing
+
     content, headers = orjson.dumps({"text": text}), {"Content-Type": "application/json"}
     try:
         answer = _read(
@@ -80,7 +86,7 @@ def post(webhook: str, text: str, timeout: float) -> Answer:
     return answer
 
 
-def _read(response: outgoing.Answer) -> Answer:
+def _read(response: "outgoing.Answer") -> Answer:
     if response.is_success:
         return Answer()
     return Answer(

@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from celery.schedules import crontab_parser
-
 from reporting.feeds import Feed
 
 #: The minutes of every hour, in UTC, at which the provider automation looks for alerts.
@@ -22,6 +20,9 @@ def next_start(minutes: str, now: datetime) -> datetime:
         minutes: the minutes of every hour, in UTC, as a crontab has them.
         now: an aware time in UTC.
     """
+    # The schedules are Celery's; commands, which ask for no next run, start without it.
+    from celery.schedules import crontab_parser
+
     hour = now.replace(minute=0, second=0, microsecond=0)
     parsed = sorted(crontab_parser(60).parse(minutes))
     starts = [hour + timedelta(hours=hours, minutes=minute) for hours in (0, 1) for minute in parsed]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Sum
 from django.utils import timezone
-from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from reporting.models import Beat, Checkpoint, ExportRun
@@ -40,7 +40,3 @@ def _gauge(name: str, help_text: str, values: Any) -> Metric:
     for feed, value in values:
         gauge.add_metric([feed], value)
     return gauge
-
-
-def register() -> None:
-    REGISTRY.register(ExportCollector())

@@ -12,21 +12,20 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.handlers import add_expect_header
 from django.conf import settings
 from django.core import signing
 from django.core.files import File
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.storage import FileSystemStorage
 from django.urls import reverse
-from storages.backends.s3 import S3Storage
 
 from reporting.lake.unfinished import SUFFIX, remove_abandoned
+
+if TYPE_CHECKING:
+    from reporting.lake.buckets import ObjectStorage
 
 mimetypes.add_type("application/x-ndjson", ".ndjson")
 _CHUNK_BYTES = 65_536
@@ -67,25 +66,22 @@ class AtomicFileStorage(FileSystemStorage):
         """Keep the name: what replaces a status is meant to, and every other key is unique."""
         return name
 
+    def stream(self, name: str) -> "File[bytes]":
+        """Open a file."""
+        return self.open(name)
 
-class ObjectStorage(S3Storage):
-    """An object storage that serves what was written, byte for byte.
+    def names(self, folder: str) -> Iterator[str]:
+        """The names of everything below a folder, without the folder's; none where it is not there."""
+        root = self.path(folder)
 
-    By default a name that ends with ``.gz`` gets a content encoding, and HTTP clients decompress on the way what no
-    longer matches the object's receipt then.
-    """
+        def explain(error: OSError) -> None:
+            if not (error.filename == root and isinstance(error, FileNotFoundError)):
+                raise error
 
-    def get_object_parameters(self, name: str) -> dict[str, str]:
-        """Name the content's type, and no encoding."""
-        content_type, encoding = mimetypes.guess_type(name)
-        fitting = "application/gzip" if encoding == "gzip" else content_type
-        return {"ContentType": fitting or "application/octet-stream"}
-
-    def _create_session(self) -> Any:
-        """Send bodies without asking for leave: botocore waits for it in a loop that a cut connection never ends."""
-        session = super()._create_session()
-        session.events.unregister("before-call.s3", add_expect_header)
-        return session
+        for directory, folders, files in os.walk(root, onerror=explain):
+            folders.sort()
+            for name in sorted(files):
+                yield Path(directory, name).relative_to(root).as_posix()
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ class Place:
     """Where a URI points to."""
 
     uri: str
-    storage: Storage
+    storage: "AtomicFileStorage | ObjectStorage"
     name: str
 
 
@@ -105,22 +101,11 @@ def place(uri: str) -> Place:
 
 
 @cache
-def _bucket(name: str) -> ObjectStorage:
-    return ObjectStorage(
-        bucket_name=name,
-        region_name=settings.AWS_REGION,
-        endpoint_url=settings.AWS_S3_ENDPOINT_URL,
-        addressing_style="path" if settings.AWS_S3_ENDPOINT_URL else "auto",
-        signature_version="s3v4",
-        file_overwrite=True,
-        client_config=Config(
-            connect_timeout=5,
-            read_timeout=30,
-            retries={"max_attempts": 4, "mode": "standard"},
-            signature_version="s3v4",
-            s3={"addressing_style": "path" if settings.AWS_S3_ENDPOINT_URL else "auto"},
-        ),
-    )
+def _bucket(name: str) -> "ObjectStorage":
+    # Most desks keep their lake on a disk, and importing boto3 takes as long as all else that an export needs.
+    from reporting.lake.buckets import open_bucket
+
+    return open_bucket(name)
 
 
 def key_of(uri: str, root_uri: str) -> str:
@@ -139,7 +124,7 @@ def write(uri: str, content: IO[bytes] | bytes) -> None:
     file: File[bytes] = ContentFile(content) if isinstance(content, bytes) else File(content)
     try:
         target.storage.save(target.name, file)
-    except (BotoCoreError, ClientError, OSError) as error:
+    except OSError as error:
         raise LakeError(f"cannot write {uri}: {_reason(error)}") from error
 
 
@@ -151,10 +136,12 @@ def read(uri: str) -> Iterator[bytes]:
         LakeError: it cannot be read.
     """
     try:
-        stream = _open(place(uri))
-    except (BotoCoreError, ClientError, OSError) as error:
-        kind = ObjectNotFoundError if _is_missing(error) else LakeError
-        raise kind(f"cannot read {uri}: {_reason(error)}") from error
+        source = place(uri)
+        stream = source.storage.stream(source.name)
+    except FileNotFoundError as error:
+        raise ObjectNotFoundError(f"cannot read {uri}: {_reason(error)}") from error
+    except OSError as error:
+        raise LakeError(f"cannot read {uri}: {_reason(error)}") from error
     return _chunks(uri, stream)
 
 
@@ -171,25 +158,11 @@ def exists(uri: str) -> bool:
     return True
 
 
-def _is_missing(error: Exception) -> bool:
-    if isinstance(error, ClientError):
-        # A bucket that does not exist is a mistake in the settings, and has a code of its own.
-        return error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}
-    return isinstance(error, FileNotFoundError)
-
-
-def _open(source: Place) -> Any:
-    if isinstance(source.storage, S3Storage):
-        # S3Storage.open would fetch the whole object before it gives the first byte.
-        return source.storage.bucket.Object(source.name).get()["Body"]
-    return source.storage.open(source.name)
-
-
 def _chunks(uri: str, stream: Any) -> Iterator[bytes]:
     try:
         while chunk := stream.read(_CHUNK_BYTES):
             yield chunk
-    except (BotoCoreError, OSError) as error:
+    except OSError as error:
         raise LakeError(f"cannot read {uri} to its end: {_reason(error)}") from error
     finally:
         stream.close()
@@ -206,37 +179,17 @@ def listing(folder_uri: str) -> Iterator[str]:
     """
     folder_uri = folder_uri.rstrip("/")
     source = place(folder_uri)
-    names = _keys if isinstance(source.storage, S3Storage) else _paths
     try:
-        for name in names(source):
+        for name in source.storage.names(source.name):
             yield f"{folder_uri}/{quote(name, safe='/=')}"
-    except (BotoCoreError, ClientError, OSError) as error:
+    except OSError as error:
         raise LakeError(f"cannot list {folder_uri}: {_reason(error)}") from error
-
-
-def _keys(folder: Place) -> Iterator[str]:
-    prefix = f"{folder.name}/" if folder.name else ""
-    for item in folder.storage.bucket.objects.filter(Prefix=prefix):  # type: ignore[attr-defined]
-        yield item.key.removeprefix(prefix)
-
-
-def _paths(folder: Place) -> Iterator[str]:
-    root = folder.storage.path(folder.name)
-
-    def explain(error: OSError) -> None:
-        if not (error.filename == root and isinstance(error, FileNotFoundError)):
-            raise error
-
-    for directory, folders, files in os.walk(root, onerror=explain):
-        folders.sort()
-        for name in sorted(files):
-            yield Path(directory, name).relative_to(root).as_posix()
 
 
 def download_url(uri: str) -> str:
     """A URL under which anyone who has it can download ``uri`` until ``EXPORT_URL_EXPIRY_SECONDS`` have passed."""
-    source = place(uri)
-    if isinstance(source.storage, S3Storage):
+    if urlsplit(uri).scheme == "s3":
+        source = place(uri)
         return str(source.storage.url(source.name, expire=int(settings.EXPORT_URL_EXPIRY.total_seconds())))
     token = signing.dumps(uri, salt=_TOKEN_SALT)
     return f"{settings.PUBLIC_BASE_URL}{reverse('api:lake-file', args=[token])}"
@@ -271,10 +224,5 @@ def check() -> None:
         raise LakeError(f"cannot read back what was written to {settings.LAKE_URI}")
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        details = error.response.get("Error", {})
-        return f"{details.get('Code', 'error')} ({details.get('Message', 'no message')})"
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return type(error).__name__
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -22,7 +22,6 @@ from reporting.exports.delivery import Progress, deliver
 from reporting.exports.sinks import Sink, SinkError
 from reporting.exports.sinks.lake import LakeSink
 from reporting.exports.sinks.streams import FileSink, ReceiverGoneError, StdoutSink
-from reporting.exports.sinks.webhook import WebhookSink
 from reporting.exports.sources import Scope, Source
 from reporting.exports.sources.database import DatabaseSource, rows_in_scope
 from reporting.feeds import Feed, cursors
@@ -199,6 +198,9 @@ class ExportCommand(OneLineCommand):
         name, url = ("--webhook-url", url) if url else (setting, getattr(settings, setting))
         if not is_url(url, ("http", "https")):
             raise UsageError(f"--sink webhook needs an http(s) URL in --webhook-url or {setting}")
+        # With it comes an HTTP client, which no other sink needs.
+        from reporting.exports.sinks.webhook import WebhookSink
+
         secrets = settings.ANALYTICS_WEBHOOK_SECRETS
         return WebhookSink(self.feed, url, name, secrets, has_database=self.has_database)
 

@@ -4,15 +4,18 @@ import logging
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from celery import current_app, signature
-from kombu.exceptions import OperationalError
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from celery.canvas import Signature
 
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 0.5
 #: After a failure nobody asks the broker for so long.
 PAUSE_SECONDS = 5.0
-_REFUSALS = (OperationalError, OSError)
 
 
 class _Publisher:
@@ -28,20 +31,20 @@ class _Publisher:
         self._silent_until = 0.0
         self._hanging: Future[object] | None = None
 
-    def publish(self, name: str, arguments: tuple[str, ...]) -> None:
+    def publish(self, task: "Signature[object]") -> None:
         """Publish a task.
 
         Raises:
             OSError: the broker cannot be reached, does not answer in time, or did so a moment ago.
-            OperationalError: the same, in the words of the broker's client.
+            kombu.exceptions.OperationalError: the same, in the words of the broker's client.
         """
         if time.monotonic() < self._silent_until or (self._hanging and not self._hanging.done()):
             raise ConnectionError("it could not be reached a moment ago")
         # A broker takes one message after the other anyway, and those who wait have the same half second.
-        future: Future[object] = self._pool.submit(signature(name, args=arguments, app=current_app).delay)
+        future: Future[object] = self._pool.submit(task.delay)
         try:
             future.result(TIMEOUT_SECONDS)
-        except _REFUSALS:
+        except Exception:
             with self._lock:
                 self._silent_until = time.monotonic() + PAUSE_SECONDS
                 if not future.done() and not future.cancel():
@@ -65,12 +68,17 @@ def queue_task(name: str, *arguments: str) -> bool:
     Returns:
         Whether the broker took it.
     """
+    # Few commands queue anything, and none should wait for Celery to be imported before it knows that it does.
+    from kombu.exceptions import OperationalError
+
+    app = import_string(settings.TASK_APPLICATION)
+    task = app.signature(name, args=arguments)
     try:
-        if current_app.conf.task_always_eager:
-            signature(name, args=arguments).delay()
+        if app.conf.task_always_eager:
+            task.delay()
         else:
-            PUBLISHER.publish(name, arguments)
-    except _REFUSALS as error:
+            PUBLISHER.publish(task)
+    except (OperationalError, OSError) as error:
         logger.warning("%s is not queued, the broker cannot be reached: %s", name, type(error).__name__)
         return False
     return True
