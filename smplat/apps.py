@@ -1,10 +1,11 @@
-"""Django's admin as an application that costs nothing before a page or a check needs it."""
+"""Applications of others that load their pages at the start of every process; here when a page or a check needs them."""
 
 from typing import Any
 
+from allauth.socialaccount.apps import SocialAccountConfig as AllAuthConfig
 from django.contrib import admin
 from django.contrib.admin.apps import SimpleAdminConfig
-from django.contrib.admin.checks import check_admin_app
+from django.contrib.admin.checks import check_admin_app, check_dependencies
 from django.core import checks
 
 
@@ -12,8 +13,15 @@ class AdminConfig(SimpleAdminConfig):
     """Finds what the applications register when the URLs are imported, and not at the start of every process."""
 
     def ready(self) -> None:
-        super().ready()
+        checks.register(check_dependencies, checks.Tags.admin)
         checks.register(_check_admin, checks.Tags.admin)
+
+
+class SocialAccountConfig(AllAuthConfig):
+    """Sign-in at a provider, whose registry is filled with the URLs."""
+
+    def ready(self) -> None:
+        from allauth.socialaccount import checks  # noqa: F401
 
 
 def _check_admin(**options: Any) -> list[checks.CheckMessage]:

@@ -251,7 +251,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "allauth.socialaccount",
+    "smplat.apps.SocialAccountConfig",
     "allauth.socialaccount.providers.openid_connect",
     "smplat.signin",
     "telemetry",

@@ -13,6 +13,9 @@ def announce(run: ExportRun) -> None:
     With ``SLACK_VERBOSITY=changes`` only the first run of a feed, every failure after a success, and every recovery are
     reported.
     """
+    # The link in the message takes the URLs of every page, which a command should not import for nothing.
+    if not getattr(settings, run.definition.slack_setting):
+        return
     if settings.SLACK_VERBOSITY == "CHANGES" and not _changes_state(run):
         return
     outbox.put(f"run:{run.pk}", run.definition.slack_setting, run_text(run))

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from reporting.alerts.runs import announce
 from reporting.checkpoints.stores import CheckpointError
-from reporting.exports import incremental_job, window_job
 from reporting.exports.claims import NothingToExportError, claimed, skip
 from reporting.exports.sinks import SinkError
 from reporting.feeds import Feed
@@ -86,7 +85,14 @@ def _perform_claimed(run: ExportRun) -> None:
 
 def exporter_of(run: ExportRun) -> Callable[[ExportRun], None]:
     """What carries out a run of its kind of feed."""
-    return incremental_job.export if run.definition.window is None else window_job.export
+    # Each has imports of its own, and commands that export without a run need neither.
+    if run.definition.window is None:
+        from reporting.exports import incremental_job
+
+        return incremental_job.export
+    from reporting.exports import window_job
+
+    return window_job.export
 
 
 def _sentence(error: BaseException) -> str:

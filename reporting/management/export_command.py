@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError
-from tqdm import tqdm
 
 from reporting.alerts.runs import announce
 from reporting.checkpoints import stores
@@ -229,17 +228,24 @@ class Bar:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._told = 0
-        self._bar = tqdm(unit=" rows", file=sys.stderr, disable=None, leave=False)
+        self._bar = None
+        if sys.stderr.isatty():
+            # Nobody watches an hourly export.
+            from tqdm import tqdm
+
+            self._bar = tqdm(unit=" rows", file=sys.stderr, leave=False)
 
     def __enter__(self) -> Callable[[Progress], None]:
         return self._update
 
     def __exit__(self, *_: object) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def _update(self, progress: Progress) -> None:
-        self._bar.update(progress.rows - self._bar.n)
-        if self._bar.disable and progress.rows - self._told >= self._ROWS_PER_LINE:
+        if self._bar is not None:
+            self._bar.update(progress.rows - self._bar.n)
+        elif progress.rows - self._told >= self._ROWS_PER_LINE:
             self._told = progress.rows
             self._say(f"{counted(progress.rows, 'row')} so far")
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from queue import Empty
 
 import pytest
+from django.conf import settings
 from kombu import Connection, Exchange, Queue
 
-from smplat import folder_broker
+from smplat import folder_broker  # noqa: F401
 
 MESSAGES = 2_000
 
@@ -17,7 +18,7 @@ def connection(tmp_path):
     """A connection to a broker of the test's own."""
     (tmp_path / "messages").mkdir()
     folders = {"data_folder_in": f"{tmp_path}/messages", "data_folder_out": f"{tmp_path}/messages"}
-    with Connection(folder_broker.URL, transport_options={**folders, "control_folder": f"{tmp_path}/control"}) as found:
+    with Connection(settings.CELERY_BROKER_URL, transport_options={**folders, "control_folder": f"{tmp_path}/control"}) as found:
         yield found
 
 
