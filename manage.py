@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Django's command line; starts the embedded database where no other one is configured."""
 
+import gc
 import logging
 import os
 import secrets
@@ -13,6 +14,8 @@ _OVER_HTTP = ("export_onboarding_pricing_segments_via_api",)
 
 
 def main() -> None:
+    # What is imported stays, and looking it through for garbage again and again is a tenth of the start.
+    gc.set_threshold(50_000)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smplat.settings")
     is_over_http = sys.argv[1:2] and sys.argv[1] in _OVER_HTTP
     if is_over_http:

@@ -3,6 +3,7 @@
 An invalid or contradictory value stops the start with the setting's name and what is allowed.
 """
 
+import logging.config
 import os
 from base64 import b64decode
 from dataclasses import dataclass
@@ -371,6 +372,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
+# Configured at the end of this file: Django would first set up its own logging, with mail and error pages.
+LOGGING_CONFIG = None
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -444,3 +447,4 @@ SETTING_NAMES = frozenset(_env.names_read)
 # What manage.py and `make run` say of the settings' names as they start.
 NAME_NOTES = (*_renamed.notes, *renamed.unknown(os.environ, SETTING_NAMES))
 _env.finish()
+logging.config.dictConfig(LOGGING)
