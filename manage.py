@@ -2,7 +2,6 @@
 """Django's command line; starts the embedded database where no other one is configured."""
 
 import gc
-import logging
 import os
 import secrets
 import sys
@@ -28,7 +27,7 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"SMPLAT cannot start: {error}")
     for note in settings.NAME_NOTES:
-        logging.getLogger("smplat.settings").warning(note)
+        sys.stderr.write(f"{note}\n")
 
     from django.core.management import execute_from_command_line
 

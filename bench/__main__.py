@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import capture, csv_files, exporting, fence, lists, pages, reading, report, warehouse
+from bench import capture, csv_files, exporting, fence, lists, pages, reading, report, start, warehouse
 from bench.ratio import Ratio
 from tests.e2e.desk import Desk
 
@@ -19,6 +19,7 @@ _BENCHMARKS = {
     "exporting": exporting.measure,
     "fence": fence.measure,
     "warehouse": warehouse.measure,
+    "start": start.measure,
 }
 
 

@@ -1,4 +1,4 @@
-"""Applications of others that load their pages at the start of every process; here when a page or a check needs them."""
+"""Applications of others that load their pages as every process starts; here, when a page or a check needs them."""
 
 from typing import Any
 

@@ -188,8 +188,8 @@ def listing(folder_uri: str) -> Iterator[str]:
 
 def download_url(uri: str) -> str:
     """A URL under which anyone who has it can download ``uri`` until ``EXPORT_URL_EXPIRY_SECONDS`` have passed."""
-    if urlsplit(uri).scheme == "s3":
-        source = place(uri)
+    source = place(uri)
+    if not isinstance(source.storage, AtomicFileStorage):
         return str(source.storage.url(source.name, expire=int(settings.EXPORT_URL_EXPIRY.total_seconds())))
     token = signing.dumps(uri, salt=_TOKEN_SALT)
     return f"{settings.PUBLIC_BASE_URL}{reverse('api:lake-file', args=[token])}"

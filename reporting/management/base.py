@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 class OneLineCommand(BaseCommand):
     """A command that fails with one line on stderr, whatever the reason; ``--traceback`` adds the traceback."""
 
-    # They look at declarations, not at data, and load every page for it: twice what an hourly export costs otherwise.
+    # The checks look at declarations, which do not change from hour to hour, and load every page to do so.
     requires_system_checks = ()
 
     def run_from_argv(self, argv: list[str]) -> None:

@@ -18,7 +18,8 @@ def connection(tmp_path):
     """A connection to a broker of the test's own."""
     (tmp_path / "messages").mkdir()
     folders = {"data_folder_in": f"{tmp_path}/messages", "data_folder_out": f"{tmp_path}/messages"}
-    with Connection(settings.CELERY_BROKER_URL, transport_options={**folders, "control_folder": f"{tmp_path}/control"}) as found:
+    options = {**folders, "control_folder": f"{tmp_path}/control"}
+    with Connection(settings.CELERY_BROKER_URL, transport_options=options) as found:
         yield found
 
 
