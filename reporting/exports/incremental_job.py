@@ -102,7 +102,7 @@ def export(run: ExportRun) -> None:
     _mirror(run, mirror, reached)
 
 
-def _webhook(feed: Feed) -> Sink | None:
+def _webhook(feed: Feed) -> BatchSink | None:
     if not (url := getattr(settings, feed.webhook_setting)):
         return None
     # An HTTP client is a tenth of what a run with nothing new imports.
