@@ -29,8 +29,8 @@ BOM = b"\xef\xbb\xbf"
 #: The last row of a file that could not be finished. The server has said 200 by then, and ends a stream that breaks off
 #: like any other, so that nothing but the file itself can tell.
 INCOMPLETE = b"INCOMPLETE: the database could not be read to the end. Download this file again.\r\n"
-#: Rows that one statement reads. Fewer cost more statements; more keep the first rows waiting.
-_CHUNK_ROWS = 2_000
+#: Rows that the first statement reads, which keeps a reader waiting, and the later ones, which cost a start each.
+_CHUNK_ROWS, _LATER_ROWS = 2_000, 10_000
 _CHUNK_BYTES_IN_MEMORY = 4 * 1_048_576
 _BLOCK_BYTES = 65_536
 _CSV = sql.SQL("(FORMAT csv)")
@@ -50,9 +50,9 @@ def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: b
         with_bom: whether the file starts with a byte-order mark, which Excel needs and others stumble over.
     """
     yield (BOM if with_bom else b"") + csv_header(listing.feed)
-    left = rows
+    left, chunk = rows, _CHUNK_ROWS
     while left is None or left > 0:
-        count = _CHUNK_ROWS if left is None else min(left, _CHUNK_ROWS)
+        count = chunk if left is None else min(left, chunk)
         with SpooledTemporaryFile(_CHUNK_BYTES_IN_MEMORY) as file:
             try:
                 written, before = _read_chunk(listing, before, count, file)
@@ -64,7 +64,7 @@ def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: b
             yield from iter(partial(file.read, _BLOCK_BYTES), b"")
         if written < count:
             return
-        left = None if left is None else left - written
+        left, chunk = None if left is None else left - written, _LATER_ROWS
 
 
 def facts(listing: Listing, rows: int, before: str | None, with_bom: bool) -> str:
