@@ -134,7 +134,7 @@ class TestErrors:
     def test_a_defect_is_a_json_500_without_its_traceback(self, stranger, monkeypatch):
         from telemetry import views
 
-        monkeypatch.setattr(views, "capture", lambda *args: 1 / 0)
+        monkeypatch.setattr(views, "capture", lambda *args, **options: 1 / 0)
         stranger.raise_request_exception = False
 
         answer = stranger.post("/api/telemetry", quick_order_event(), format="json")
@@ -147,7 +147,7 @@ class TestErrors:
 
         from telemetry import views
 
-        def fail(*args):
+        def fail(*args, **options):
             raise OperationalError("connection to server at 10.0.0.1 failed")
 
         monkeypatch.setattr(views, "capture", fail)
@@ -163,7 +163,7 @@ class TestErrors:
 
         from telemetry import views
 
-        def fail(*args):
+        def fail(*args, **options):
             raise OperationalError("could not extend file") from psycopg.errors.DiskFull("could not extend file")
 
         monkeypatch.setattr(views, "capture", fail)
