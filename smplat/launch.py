@@ -188,10 +188,10 @@ def _web_answers(port: int) -> bool:
 
 
 def _worker_answers(node: str) -> bool:
-    from celery import current_app
+    from smplat.celery import app
 
     try:
-        return bool(current_app.control.ping(destination=[node], timeout=3))
+        return bool(app.control.ping(destination=[node], timeout=3))
     except (OperationalError, OSError):
         # A broker that is away says nothing about the worker.
         return True

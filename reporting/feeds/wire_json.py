@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 from psycopg import sql
@@ -21,9 +22,12 @@ _CHUNK_ROWS = 500
 
 
 def wire_json(feed: Feed, rows: QuerySet[Any]) -> list[str]:
-    """The rows of a queryset as JSON objects in the queryset's order, by one query."""
+    """The rows of a queryset as JSON objects in the queryset's order, by one query; none where it can have no row."""
     columns = dict.fromkeys(field.source.partition("__")[0] for field in feed.wire)
-    chosen, parameters = rows.values(*columns).query.sql_with_params()
+    try:
+        chosen, parameters = rows.values(*columns).query.sql_with_params()
+    except EmptyResultSet:
+        return []
     # A plain selection from a sorted subquery comes in the order of the subquery.
     return _texts(sql.SQL("SELECT {}::text FROM ({}) AS chosen").format(_json(feed), sql.SQL(chosen)), parameters)
 

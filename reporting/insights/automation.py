@@ -99,6 +99,8 @@ def unanswered(statuses: Collection[Alert]) -> list[Alert]:
 
 def _newest_follow_ups(provider_ids: list[str]) -> dict[str, datetime]:
     """When each of the providers was last followed up: one step into the index each, however many follow-ups it has."""
+    if not provider_ids:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, [provider_ids])
         return {provider_id: newest for provider_id, newest in cursor.fetchall() if newest is not None}
