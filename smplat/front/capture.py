@@ -88,8 +88,7 @@ class CaptureDoor:
             return
         if len(self._headers) >= _MAX_KINDS:
             del self._headers[next(iter(self._headers))]
-        kept = [(name, value) for name, value in answer.headers if name != b"content-length"]
-        self._headers[_kind(scope, dict(scope["headers"]))] = kept
+        self._headers[_kind(scope, dict(scope["headers"]))] = answer.headers
 
     async def _is_within_limit(self, address: str) -> bool:
         counted = partial(throttles.is_within_limit, address)
@@ -133,4 +132,5 @@ def _failed(error: Exception, path: str, headers: Headers) -> Answer:
 
 
 def _answer(status: int, headers: Headers, content: bytes) -> Answer:
-    return Answer(status, [*headers, (b"content-length", str(len(content)).encode())], content)
+    length = str(len(content)).encode()
+    return Answer(status, [(name, length if name == b"content-length" else value) for name, value in headers], content)
