@@ -54,10 +54,10 @@ def _changes_state(run: ExportRun) -> bool:
     return before is None or before.state != run.state
 
 
-def close_dead_run(feed_key: str) -> int:
-    """Close the feed's running run; the caller holds the feed's lock, so the process of the run has ended."""
+def close_dead(runs: QuerySet[ExportRun]) -> int:
+    """Close those of ``runs`` that are running, whose processes have ended, as the caller knows; return how many."""
     return close_failed(
-        ExportRun.objects.filter(feed=feed_key, state=ExportRun.State.RUNNING),
+        runs.filter(state=ExportRun.State.RUNNING),
         "The process of this run, or its database session, ended before the run did. Nothing is lost: "
         "the next run starts where the last successful one ended.",
     )

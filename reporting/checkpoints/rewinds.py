@@ -15,13 +15,13 @@ from django.db import transaction
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
-from reporting.alerts.runs import close_dead_run
+from reporting.alerts.runs import close_dead
 from reporting.checkpoints.moves import move
 from reporting.checkpoints.stores import CheckpointError, Point
 from reporting.feeds import FEEDS
 from reporting.feeds.lock import FeedBusyError, held
 from reporting.feeds.shapes import model_of
-from reporting.models import AuditEntry, Checkpoint, CheckpointMove
+from reporting.models import AuditEntry, Checkpoint, CheckpointMove, ExportRun
 from smplat.lib.times import iso
 
 #: Rows are counted up to here, since a rewind may go back over the whole table.
@@ -115,7 +115,7 @@ def _alone_with(feed: str) -> Iterator[None]:
     try:
         with held(feed):
             # A process that lost its session, and lives, must not move the checkpoint once this move is done.
-            close_dead_run(feed)
+            close_dead(ExportRun.objects.filter(feed=feed))
             with transaction.atomic():
                 yield
     except FeedBusyError as error:

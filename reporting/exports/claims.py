@@ -6,14 +6,13 @@ however it ends; a running row without a lock is a run whose process died.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from reporting.alerts.runs import close_dead_run, close_failed
-from reporting.feeds import FEEDS
-from reporting.feeds.lock import FeedBusyError, held
+from reporting.alerts.runs import close_dead, close_failed
+from reporting.feeds.lock import FeedBusyError, held, is_held
 from reporting.models import ExportRun
 
 State = ExportRun.State
@@ -34,7 +33,7 @@ def claimed(run: ExportRun) -> Iterator[None]:
         FeedBusyError: another process holds the feed.
     """
     with held(run.feed):
-        close_dead_run(run.feed)
+        close_dead(ExportRun.objects.filter(feed=run.feed))
         _start(run)
         yield
 
@@ -58,12 +57,13 @@ def skip(run: ExportRun, reason: FeedBusyError | NothingToExportError) -> None:
 
 
 def close_crashed_runs() -> int:
-    """Close runs whose process died as failed, and queued ones that no worker took; return how many."""
-    closed = 0
-    for feed_key in FEEDS:
-        # A feed that another process holds has no dead run.
-        with suppress(FeedBusyError), held(feed_key):
-            closed += close_dead_run(feed_key)
+    """Close runs whose process died as failed, and queued ones that no worker took; return how many.
+
+    No feed is held for it, or a run that starts meanwhile would be skipped.
+    """
+    found = {run.pk for run in ExportRun.objects.filter(state=State.RUNNING) if not is_held(run.feed)}
+    # What ran before its feed was seen free, and runs after that, has no process.
+    closed = close_dead(ExportRun.objects.filter(pk__in=found))
     forgotten = ExportRun.objects.filter(state=State.QUEUED, created_at__lt=timezone.now() - ExportRun.QUEUE_TIMEOUT)
     minutes = int(ExportRun.QUEUE_TIMEOUT.total_seconds() // 60)
     return closed + close_failed(

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 import smplat.demo
+from reporting.models import ExportRun
 from tests import ROOT
 from tests.e2e.desk import API_KEY, PASSWORD, Desk, free_port, wait_for
 from tests.factories import quick_order_event
@@ -161,13 +162,12 @@ class TestTheOldStorefront:
 
 
 class TestAWorkerKilledInMidRun:
-    def test_the_run_is_closed_as_failed_and_the_next_one_succeeds(self, desk):
+    def test_the_run_is_closed_as_failed_and_the_next_one_succeeds(self, desk, operator):
         httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
-        operator = desk.operator()
 
         def state(path: str) -> str:
             page = operator.get(path).text
-            return next(s for s in ("queued", "running", "succeeded", "failed") if f"desk-state-{s}" in page)
+            return next(state for state in ExportRun.State.values if f"desk-state-{state}" in page)
 
         with desk.database() as writer:
             # An unfinished writer holds the run at its fence, so that it is in the middle when the worker dies.
@@ -185,7 +185,6 @@ class TestAWorkerKilledInMidRun:
 
         wait_for(lambda: state(following) == "succeeded")
         assert "The process of this run, or its database session, ended before the run did" in operator.get(killed).text
-        operator.close()
 
 
 class TestTheEnd:

@@ -1,6 +1,7 @@
 """A desk on Redis instead of the filesystem's broker and the process's counters."""
 
 import os
+from contextlib import closing
 
 import httpx
 import pytest
@@ -36,12 +37,9 @@ def desk(redis_url, tmp_path_factory):
 
 def test_the_worker_takes_runs_from_redis(desk):
     httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
-    operator = desk.operator()
-
-    run = desk.start_run(operator)
-
-    wait_for(lambda: "desk-state-succeeded" in operator.get(run).text)
-    operator.close()
+    with closing(desk.operator()) as operator:
+        run = desk.start_run(operator)
+        wait_for(lambda: "desk-state-succeeded" in operator.get(run).text)
 
 
 def test_two_web_processes_share_the_throttle(desk):

@@ -56,6 +56,26 @@ class TestCrashedRuns:
 
         assert closed == [0]
 
+    def test_who_looks_for_them_is_in_the_way_of_no_run(self):
+        ended = threading.Event()
+
+        def look() -> None:
+            while not ended.is_set():
+                claims.close_crashed_runs()
+            connection.close()
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            for run in [request() for _ in range(100)]:
+                with claims.claimed(run):
+                    run.close(ExportRun.State.SUCCEEDED, "Done.")
+        finally:
+            ended.set()
+            thread.join()
+
+        assert {run.state for run in ExportRun.objects.all()} == {"succeeded"}
+
     def test_a_queued_run_that_no_worker_took_is_closed(self):
         forgotten, fresh = request(), request()
         ExportRun.objects.filter(pk=forgotten.pk).update(created_at=timezone.now() - timedelta(hours=1))
