@@ -13,6 +13,8 @@ from reporting.feeds.schedule import AUTOMATION_MINUTES
 from smplat import folder_broker  # noqa: F401
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smplat.settings")
+# Celery has each process make Django's checks as it starts, and passes over what they find.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("smplat")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -29,6 +29,8 @@ _HOST = "127.0.0.1"
 _READY_SECONDS = 60.0
 _PORT_SECONDS = 8.0
 _OPEN_FILES = 16_384
+# Each question on a connection of its own, so that any of the web processes may get it.
+_HTTP = httpx.Client(timeout=5, limits=httpx.Limits(max_keepalive_connections=0))
 # Beat writes its heartbeat every five seconds.
 _MAX_HEARTBEAT_AGE_SECONDS = 15.0
 
@@ -181,7 +183,7 @@ def _worker(celery: list[str], name: str, queue: str, *options: str) -> Child:
 def _web_answers(port: int) -> bool:
     """Whether a thread of Django's answers, whatever; ``/healthz`` would do without one."""
     try:
-        httpx.get(f"http://{_HOST}:{port}/", timeout=5)
+        _HTTP.get(f"http://{_HOST}:{port}/")
     except httpx.HTTPError:
         return False
     return True
@@ -210,7 +212,7 @@ def _wait_until_ready(url: str, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while not supervisor.is_stopping:
         try:
-            answer = httpx.get(url, timeout=5)
+            answer = _HTTP.get(url)
             if answer.is_success:
                 return
             problem = answer.text

@@ -12,6 +12,7 @@ import yaml
 
 from tests import ROOT
 from tests.e2e.desk import free_port, wait_for
+from tests.http_client import HTTP
 
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 _WEED = Path(sys.executable).with_name("weed")
@@ -44,6 +45,6 @@ def wait_until_ready(url: str) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=5).is_success
+        return HTTP.get(f"{url}/healthz", timeout=5).is_success
     except httpx.HTTPError:
         return False

@@ -24,8 +24,9 @@ def main() -> None:
     """Post the samples as storefront, checkout and operators do, then run every export."""
     base_url = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
     try:
-        accepted = sum(_post(base_url, body) for body in spread(_bodies(), datetime.now(UTC)))
-        _record(base_url)
+        with httpx.Client(base_url=base_url, timeout=10) as client:
+            accepted = sum(_post(client, body) for body in spread(_bodies(), datetime.now(UTC)))
+            _record(client)
     except httpx.HTTPError as error:
         sys.exit(f"The demo needs a running instance at {base_url}; start it with `make run` ({error}).")
     print(f"Posted the samples; {accepted} events are new.", flush=True)  # noqa: T201
@@ -44,26 +45,26 @@ def _bodies() -> list[dict[str, Any]]:
     return [json.loads(line) for line in _BODIES.read_text(encoding="utf-8").splitlines()]
 
 
-def _post(base_url: str, event: dict[str, Any]) -> int:
+def _post(client: httpx.Client, event: dict[str, Any]) -> int:
     """Post one event to the routes that the storefront uses for it; return how many events were new."""
     routes = _ROUTES if event["name"].startswith("quick_order.") else _ROUTES[:1]
-    answers = [httpx.post(f"{base_url}{route}", json=event, timeout=10) for route in routes]
+    answers = [client.post(route, json=event) for route in routes]
     return sum(int(answer.raise_for_status().json()["accepted"]) for answer in answers)
 
 
-def _record(base_url: str) -> None:
+def _record(client: httpx.Client) -> None:
     """Record assignments, where there are none yet, and follow-ups, which carry a key that records them once a day."""
     from smplat import settings
 
-    with httpx.Client(base_url=base_url, headers={"X-API-Key": settings.CHECKOUT_API_KEYS[0]}, timeout=10) as client:
-        known = client.get("/api/v1/reporting/onboarding/experiment-events?limit=1").raise_for_status().json()
-        if not known["events"]:
-            for order_id, body in assignments():
-                route = f"/api/v1/orders/{order_id}/onboarding/pricing-experiments"
-                client.post(route, json=body).raise_for_status()
-        for number, follow_up in enumerate(FOLLOW_UPS):
-            key = {"Idempotency-Key": f"demo-{number}"}
-            client.post("/api/v1/reporting/guardrails/followups", json=follow_up, headers=key).raise_for_status()
+    client.headers["X-API-Key"] = settings.CHECKOUT_API_KEYS[0]
+    known = client.get("/api/v1/reporting/onboarding/experiment-events?limit=1").raise_for_status().json()
+    if not known["events"]:
+        for order_id, body in assignments():
+            route = f"/api/v1/orders/{order_id}/onboarding/pricing-experiments"
+            client.post(route, json=body).raise_for_status()
+    for number, follow_up in enumerate(FOLLOW_UPS):
+        key = {"Idempotency-Key": f"demo-{number}"}
+        client.post("/api/v1/reporting/guardrails/followups", json=follow_up, headers=key).raise_for_status()
 
 
 def _export() -> None:

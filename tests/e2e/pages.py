@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.desk import PASSWORD, Desk, wait_for
+from tests.http_client import HTTP
 
 REPORTS, ONBOARDING, RUNS = "/admin/reports", "/admin/onboarding", "/admin/reports/runs/"
 
@@ -48,7 +49,7 @@ def downloaded(page: Any, control: Any) -> tuple[str, bytes]:
 
 def exported(desk: Desk, operator: httpx.Client, events: Iterable[dict[str, Any]], feed: str = "quick_order") -> str:
     """Capture ``events``, export the feed, and return the path of the run's page."""
-    httpx.post(f"{desk.url}/api/telemetry", json=list(events)).raise_for_status()
+    HTTP.post(f"{desk.url}/api/telemetry", json=list(events)).raise_for_status()
     run = desk.start_run(operator, feed)
     wait_for(lambda: "desk-state-succeeded" in operator.get(run).text)
     return run

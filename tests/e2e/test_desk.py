@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from tests.e2e.pages import RUNS, card, downloaded, exported, run_now, sign_in, wait_until_done
 from tests.factories import quick_order_event
+from tests.http_client import HTTP
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def reports(desk, desk_page):
     """The reports page of a desk that has a new event to export."""
-    httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
+    HTTP.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
     desk_page.goto("/admin/reports")
     return desk_page
 
@@ -112,7 +112,7 @@ def test_the_history_is_filtered_by_feed_and_state(desk, operator, desk_page):
 
 def test_csv_of_the_latest_batch_and_of_the_page_after_it(desk, desk_page):
     events = [quick_order_event() for _ in range(201)]
-    httpx.post(f"{desk.url}/api/telemetry", json=events).raise_for_status()
+    HTTP.post(f"{desk.url}/api/telemetry", json=events).raise_for_status()
     desk_page.goto("/admin/reports?rows=quick_order")
     rows = desk_page.locator("#rows")
     rows.get_by_role("combobox", name="Rows per batch").select_option("100")
@@ -131,7 +131,7 @@ def test_csv_of_the_latest_batch_and_of_the_page_after_it(desk, desk_page):
 
 def test_a_row_opens_its_whole_record(desk, desk_page):
     event = quick_order_event(productTitle="<b>Reels & more</b>")
-    httpx.post(f"{desk.url}/api/telemetry", json=event).raise_for_status()
+    HTTP.post(f"{desk.url}/api/telemetry", json=event).raise_for_status()
     desk_page.goto("/admin/reports?rows=quick_order")
     desk_page.get_by_role("link", name=event["id"]).click()
 

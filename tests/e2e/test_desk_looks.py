@@ -3,11 +3,11 @@
 import re
 import uuid
 
-import httpx
 import pytest
 
 from tests.e2e.pages import ONBOARDING, REPORTS, RUNS, card, exported, sign_in, use_theme, violations, wait_until_done
 from tests.factories import quick_order_event, workflow_event
+from tests.http_client import HTTP
 
 pytestmark = pytest.mark.browser
 
@@ -197,7 +197,7 @@ class TestWithoutScripts:
         assert set(plain.locator("tbody .desk-state").all_inner_texts()) == {"Failed"}
 
     def test_a_run_can_be_started_and_followed(self, desk, plain):
-        httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
+        HTTP.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
         plain.goto(REPORTS)
         card(plain).get_by_role("link", name="Run now").click()
         plain.get_by_role("button", name="Start the run").click()

@@ -1,10 +1,10 @@
 """What the desk shows of feeds that are fresh, late or adrift, and to whom it gives its controls."""
 
-import httpx
 import pytest
 
 from tests.e2e.pages import card, exported
 from tests.factories import quick_order_event, workflow_event
+from tests.http_client import HTTP
 
 pytestmark = pytest.mark.browser
 
@@ -59,7 +59,7 @@ def test_drift_over_5_percent_is_marked(desk, operator, desk_page):
 
 def test_events_newer_than_the_export_are_no_drift(desk, operator, desk_page):
     exported(desk, operator, [quick_order_event() for _ in range(5)])
-    httpx.post(f"{desk.url}/api/telemetry", json=[quick_order_event() for _ in range(3)]).raise_for_status()
+    HTTP.post(f"{desk.url}/api/telemetry", json=[quick_order_event() for _ in range(3)]).raise_for_status()
     desk_page.goto("/admin/reports")
     funnel = desk_page.locator("#funnel")
 

@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
+
+from tests.http_client import HTTP
 
 pytestmark = pytest.mark.browser
 
@@ -19,5 +20,5 @@ def test_the_page_shows_every_endpoint_and_asks_no_other_host(page, desk):
 
     hosts = {urlsplit(url).netloc for url in asked if urlsplit(url).scheme != "data"}
     assert hosts == {urlsplit(desk.url).netloc}
-    paths = httpx.get(f"{desk.url}/api/schema/").json()["paths"].values()
+    paths = HTTP.get(f"{desk.url}/api/schema/").json()["paths"].values()
     assert page.locator(".opblock").count() == sum(map(len, paths))

@@ -17,6 +17,7 @@ from reporting.models import ExportRun
 from tests import ROOT
 from tests.e2e.desk import API_KEY, PASSWORD, Desk, free_port, wait_for
 from tests.factories import quick_order_event
+from tests.http_client import HTTP
 
 EXPORTS = (
     ("quick_order.", "/api/telemetry/quick-order/export", "X-Quick-Order-Events"),
@@ -51,7 +52,7 @@ class TestARunningDesk:
         assert desk.output.count("SLACK_WEBHOOK_ULR is not a setting. Did you mean SLACK_WEBHOOK_URL?") == 1
 
     def test_it_is_ready(self, desk):
-        assert httpx.get(f"{desk.url}/readyz").json()["status"] == "ready"
+        assert HTTP.get(f"{desk.url}/readyz").json()["status"] == "ready"
 
     def test_the_samples_of_eight_clients_are_stored_once_each(self, desk):
         bodies = SAMPLES.read_text(encoding="utf-8").splitlines()
@@ -163,7 +164,7 @@ class TestTheOldStorefront:
 
 class TestAWorkerKilledInMidRun:
     def test_the_run_is_closed_as_failed_and_the_next_one_succeeds(self, desk, operator):
-        httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
+        HTTP.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
 
         def state(path: str) -> str:
             page = operator.get(path).text
@@ -191,7 +192,7 @@ class TestTheEnd:
     def test_a_signal_ends_every_process_and_the_data_stays(self, tmp_path):
         desk = Desk(tmp_path / "var").start()
         event = quick_order_event()
-        httpx.post(f"{desk.url}/api/telemetry", json=event).raise_for_status()
+        HTTP.post(f"{desk.url}/api/telemetry", json=event).raise_for_status()
 
         assert desk.stop(signal.SIGTERM) == 0
         assert desk.processes() == []
@@ -228,7 +229,7 @@ def test_any_folder_will_do(tmp_path):
     desk = Desk(var_dir).start()
     event = quick_order_event()
     try:
-        httpx.post(f"{desk.url}/api/telemetry", json=event).raise_for_status()
+        HTTP.post(f"{desk.url}/api/telemetry", json=event).raise_for_status()
         with closing(desk.operator()) as operator:
             page = desk.start_run(operator)
             # The worker has got the message, and the run its object.

@@ -3,12 +3,12 @@
 import os
 from contextlib import closing
 
-import httpx
 import pytest
 import redis
 
 from tests.e2e.desk import Desk, wait_for
 from tests.factories import quick_order_event
+from tests.http_client import HTTP
 from tests.redis_server import redis_executable, redis_server
 
 pytestmark = pytest.mark.redis
@@ -36,7 +36,7 @@ def desk(redis_url, tmp_path_factory):
 
 
 def test_the_worker_takes_runs_from_redis(desk):
-    httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
+    HTTP.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
     with closing(desk.operator()) as operator:
         run = desk.start_run(operator)
         wait_for(lambda: "desk-state-succeeded" in operator.get(run).text)
@@ -45,7 +45,7 @@ def test_the_worker_takes_runs_from_redis(desk):
 def test_two_web_processes_share_the_throttle(desk):
     def statuses() -> list[int]:
         # A connection of its own for each request lets either process answer.
-        return [httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event()).status_code for _ in range(12)]
+        return [HTTP.post(f"{desk.url}/api/telemetry", json=quick_order_event()).status_code for _ in range(12)]
 
     first = statuses()
 
@@ -56,18 +56,18 @@ def test_two_web_processes_share_the_throttle(desk):
 
 def test_the_metrics_tell_of_all_web_processes(desk):
     def accepted() -> set[str]:
-        texts = [httpx.get(f"{desk.url}/metrics").text for _ in range(6)]
+        texts = [HTTP.get(f"{desk.url}/metrics").text for _ in range(6)]
         return {line for text in texts for line in text.splitlines() if 'outcome="accepted"' in line}
 
     assert len(accepted()) == 1
 
 
 def test_readiness_names_redis_when_it_is_gone(desk, redis_url):
-    assert httpx.get(f"{desk.url}/readyz").json()["broker"] == "ok"
+    assert HTTP.get(f"{desk.url}/readyz").json()["broker"] == "ok"
     redis.Redis.from_url(redis_url).shutdown(nosave=True)
 
     def answer() -> tuple[int, str]:
-        given = httpx.get(f"{desk.url}/readyz", timeout=30)
+        given = HTTP.get(f"{desk.url}/readyz")
         return given.status_code, given.json()["broker"]
 
     # What was found may be five seconds old, in each of the web processes.
@@ -75,4 +75,4 @@ def test_readiness_names_redis_when_it_is_gone(desk, redis_url):
 
 
 def test_capture_goes_on_without_redis(desk):
-    assert httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event(), timeout=30).status_code == 202
+    assert HTTP.post(f"{desk.url}/api/telemetry", json=quick_order_event()).status_code == 202

@@ -4,12 +4,12 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 
 from tests.e2e.desk import PASSWORD, Desk, wait_for
 from tests.e2e.pages import REPORTS, use_theme, violations
+from tests.http_client import HTTP
 from tests.oidc import CLIENT_ID, CLIENT_SECRET, fake_provider
 
 SET_UP = "/admin/account/second-factor/set-up/"
@@ -85,13 +85,13 @@ def test_a_person_sets_a_second_factor_up_and_comes_back_by_the_provider(browse,
 
 
 def test_fifty_guesses_at_once_get_no_further_than_five(desk):
-    page = httpx.get(f"{desk.url}/admin/login/")
+    page = HTTP.get(f"{desk.url}/admin/login/")
     token = page.cookies["csrftoken"]
 
     def guess(number):
         fields = {"username": "nobody", "password": f"guess-{number}", "csrfmiddlewaretoken": token}
         headers = {"Cookie": f"csrftoken={token}", "Referer": desk.url}
-        return httpx.post(f"{desk.url}/admin/login/", data=fields, headers=headers, timeout=30)
+        return HTTP.post(f"{desk.url}/admin/login/", data=fields, headers=headers)
 
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(guess, range(50)))

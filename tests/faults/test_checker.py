@@ -21,6 +21,7 @@ from tests.faults.checker.history import Attempt, Injection, Outcome, during
 from tests.faults.checker.nemesis import Fault, drawn
 from tests.faults.checker.observed import Observed, merge
 from tests.faults.checker.proxy import Mode, Proxy
+from tests.http_client import HTTP
 from tests.redis_server import redis_executable
 
 FEED = "quick_order"
@@ -170,7 +171,7 @@ class TestTheProxy:
             proxy.close()
 
     def get(self, proxy: Proxy) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{proxy.port}/", timeout=0.5)
+        return HTTP.get(f"http://127.0.0.1:{proxy.port}/", timeout=0.5)
 
     def test_it_passes_on_what_it_is_not_told_to_spoil(self, proxied):
         assert self.get(proxied).text == "ok"

@@ -18,6 +18,7 @@ from smplat import embedded
 from tests import ROOT
 from tests.e2e.desk import PROGRAMS, Desk, wait_for
 from tests.factories import quick_order_event
+from tests.http_client import HTTP
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def captured(desk: Desk) -> str | None:
     """Capture an event; return its id where it was acknowledged."""
     event = quick_order_event()
     try:
-        answer = httpx.post(f"{desk.url}/api/telemetry", json=event, timeout=30)
+        answer = HTTP.post(f"{desk.url}/api/telemetry", json=event)
     except httpx.HTTPError:
         return None
     return event["id"] if answer.status_code == 202 else None
@@ -74,7 +75,7 @@ def test_the_database_is_started_again_and_holds_what_was_acknowledged(desk, num
     acknowledged.add(wait_for(lambda: captured(desk), 60))
 
     assert acknowledged <= stored(desk)
-    wait_for(lambda: httpx.get(f"{desk.url}/readyz", timeout=30).is_success, 60)
+    wait_for(lambda: HTTP.get(f"{desk.url}/readyz").is_success, 60)
 
 
 def test_programs_that_do_not_answer_are_replaced(desk):
@@ -96,7 +97,7 @@ def test_programs_that_do_not_answer_are_replaced(desk):
 
 def test_a_second_scheduler_on_the_database_is_noticed_and_said(desk, tmp_path):
     def schedulers() -> str:
-        figures = httpx.get(f"{desk.url}/metrics", timeout=30).text.splitlines()
+        figures = HTTP.get(f"{desk.url}/metrics").text.splitlines()
         return " ".join(line for line in figures if line.startswith(("smplat_schedulers ", "smplat_lakes ")))
 
     wait_for(lambda: schedulers() == "smplat_schedulers 1.0 smplat_lakes 1.0", 60)

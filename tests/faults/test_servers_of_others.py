@@ -4,11 +4,10 @@ import socket
 import threading
 from contextlib import closing
 
-import httpx
-
 from tests.e2e.desk import Desk, wait_for
 from tests.factories import quick_order_event
 from tests.fakes import mute, tcp_server
+from tests.http_client import HTTP
 
 
 def test_exports_go_on_beside_forwards_and_messages_that_hang(tmp_path):
@@ -23,7 +22,7 @@ def test_exports_go_on_beside_forwards_and_messages_that_hang(tmp_path):
         desk = Desk(tmp_path / "var", **settings).start()
         try:
             for _ in range(50):
-                httpx.post(f"{desk.url}/api/telemetry", json=quick_order_event(), timeout=30).raise_for_status()
+                HTTP.post(f"{desk.url}/api/telemetry", json=quick_order_event()).raise_for_status()
             wait_for(lambda: len(asked) >= 8, 60)
             with closing(desk.operator()) as operator:
                 path = desk.start_run(operator)

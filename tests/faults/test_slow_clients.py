@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.desk import Desk, wait_for
 from tests.factories import quick_order_event
 from tests.faults.slow_clients import ask, capture_request, crowd, seconds_of
+from tests.http_client import HTTP
 
 GET = "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 DOWNLOAD = "/admin/reports/feeds/quick_order/csv?rows=all"
@@ -32,7 +33,7 @@ def cookie(desk):
     """What opens the downloads, of which there is enough for no socket to hold it."""
     for _ in range(10):
         events = [quick_order_event(metadata={"note": "x" * 700}) for _ in range(500)]
-        httpx.post(f"{desk.url}/api/telemetry", json=events, timeout=30).raise_for_status()
+        HTTP.post(f"{desk.url}/api/telemetry", json=events).raise_for_status()
     with closing(desk.operator()) as operator:
         assert len(operator.get(DOWNLOAD).content) > 1_000_000
         return f"sessionid={operator.cookies['sessionid']}"
@@ -162,7 +163,7 @@ def test_a_connection_is_good_for_the_next_request_after_every_refusal(desk):
 
 
 def test_a_reader_who_goes_away_leaves_the_rest_unmade(desk, cookie):
-    with httpx.stream("GET", desk.url + DOWNLOAD, headers={"Cookie": cookie}) as answer:
+    with HTTP.stream("GET", desk.url + DOWNLOAD, headers={"Cookie": cookie}) as answer:
         next(answer.iter_bytes())
 
     web = next(process for process in desk.processes() if "granian" in process.cmdline())

@@ -12,6 +12,7 @@ import psycopg
 from tests.e2e.desk import Desk
 from tests.faults.checker.feeds import FEEDS
 from tests.faults.checker.workload import Log, probe
+from tests.http_client import HTTP
 
 #: What is waited for: a capture that is acknowledged, readiness, and a successful export of every feed.
 SIGNS = ("capture", "ready", "exports")
@@ -50,7 +51,7 @@ def _seconds_until(has_come: Callable[[], bool]) -> float | None:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=5).is_success
+        return HTTP.get(f"{url}/readyz", timeout=5).is_success
     except httpx.HTTPError:
         return False
 

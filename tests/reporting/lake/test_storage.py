@@ -13,6 +13,7 @@ import pytest
 
 from reporting.lake import storage
 from tests.fakes import tcp_server
+from tests.http_client import HTTP
 from tests.s3_server import SERVICES, s3_server, wait_until_ready
 
 ACCOUNT = ("test", "test")
@@ -196,7 +197,7 @@ class TestS3:
     def test_a_presigned_url_needs_no_credentials(self, s3):
         storage.write("s3://lake/x.ndjson", b"{}\n")
 
-        answer = httpx.get(storage.download_url("s3://lake/x.ndjson"))
+        answer = HTTP.get(storage.download_url("s3://lake/x.ndjson"))
 
         assert (answer.status_code, answer.content) == (200, b"{}\n")
         assert answer.headers["Content-Type"] == "application/x-ndjson"
@@ -204,7 +205,7 @@ class TestS3:
     def test_it_needs_credentials_without_a_signature(self, s3):
         storage.write("s3://lake/x.ndjson", b"{}\n")
 
-        answer = httpx.get(storage.download_url("s3://lake/x.ndjson").partition("?")[0])
+        answer = HTTP.get(storage.download_url("s3://lake/x.ndjson").partition("?")[0])
 
         assert answer.status_code == 403
 

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Semaphore
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import httpx
 import jwt
 import pytest
 from allauth.mfa.models import Authenticator
@@ -16,6 +15,7 @@ from django.db import connections
 from django.test import Client
 
 from tests.fakes import Reply, closed_port_url, dripping, fake_server, mute, tcp_server
+from tests.http_client import HTTP
 from tests.oidc import CLIENT_ID, CLIENT_SECRET, fake_provider, new_key
 from tests.smplat.signin import urls
 
@@ -57,7 +57,7 @@ def authorized(client, **query):
     """Start, and go to the provider; return the address that it sends the browser back to."""
     start = client.get(f"{START}?{urlencode(query)}")
     assert start.status_code == 302, start.content
-    return httpx.get(start["Location"]).headers["Location"]
+    return HTTP.get(start["Location"]).headers["Location"]
 
 
 def sign_in(client, **query):
