@@ -9,6 +9,11 @@ from django.utils.cache import patch_vary_headers
 _PUBLIC = ("/api/schema/", "/api/docs/")
 
 
+def depends_on_key(path: str) -> bool:
+    """Whether what a path answers depends on a key or a session."""
+    return path.startswith("/api/") and not path.startswith(_PUBLIC)
+
+
 class KeyedReadsMiddleware:
     """Keeps answers that depend on a key or a session out of every cache."""
 
@@ -17,7 +22,7 @@ class KeyedReadsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        if request.path.startswith("/api/") and not request.path.startswith(_PUBLIC):
+        if depends_on_key(request.path):
             response.headers.setdefault("Cache-Control", "no-store")
             patch_vary_headers(response, ["X-API-Key"])
         return response

@@ -6,6 +6,7 @@ in camelCase or snake_case; unknown ones are ignored, since older clients send m
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from math import inf
 from typing import Any, ClassVar, cast
 from uuid import UUID
@@ -122,6 +123,7 @@ class WireObject(serializers.Serializer[Any]):
         return cast(dict[str, Any], super().to_internal_value({**spelled, **data}))
 
 
+@cache
 def snake_case(name: str) -> str:
     """``name`` in the other spelling: ``variantKey`` as ``variant_key``."""
     return _CAPITAL.sub("_", name).lower()

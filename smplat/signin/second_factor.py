@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from unfold.widgets import BASE_INPUT_CLASSES
 
+from smplat.browsers import carries_key
 from smplat.signin.views import FOLDER
 
 _WRONG_CODE = "That code isn't right. Enter the one that the app shows now."
@@ -62,7 +63,8 @@ class SecondFactorMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and _lacks_second_factor(request):
+        has_session = settings.SESSION_COOKIE_NAME in request.COOKIES and not carries_key(request)
+        if has_session and _lacks_second_factor(request):
             if not request.path.startswith("/admin/"):
                 request.user = AnonymousUser()
             elif not request.path.startswith(_OPEN_PATHS):

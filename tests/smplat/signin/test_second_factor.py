@@ -9,11 +9,14 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.http import urlencode
 
 from reporting.models import AuditEntry
 from smplat.signin.urls import patterns
+from tests.environment import API_KEY
 from tests.smplat.signin import urls
 
 PASSWORD = "a-password-for-tests"
@@ -219,6 +222,15 @@ class TestRequired:
     def test_strangers_and_keys_notice_nothing(self, api, client):
         assert api.get("/api/v1/reporting/guardrails/followups").status_code == 200
         assert client.get("/admin/")["Location"] == "/admin/login/?next=/admin/"
+
+    def test_nobody_looks_for_the_operator_beside_a_key(self, ada, api, client, django_assert_num_queries):
+        path = "/api/v1/reporting/guardrails/followups"
+        sign_in(client)
+
+        with CaptureQueriesContext(connection) as queries:
+            api.get(path)
+        with django_assert_num_queries(len(queries)):
+            assert client.get(path, headers={"X-API-Key": API_KEY}).status_code == 200
 
 
 class TestPages:
