@@ -73,7 +73,7 @@ X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [] if SECURE_SSL_REDIRECT else ["security.W008"]
 if not _is_https:
     # There is no TLS to insist on where the desk listens on the loopback address alone.
-    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W012", "security.W016"]
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W010", "security.W016"]
 
 # --- Database, broker, cache ------------------------------------------------------------------------------------------
 
