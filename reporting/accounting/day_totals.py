@@ -91,6 +91,8 @@ def daily_counts(feed_key: str, names: Collection[str], days: int, now: datetime
         days: how many days.
         now: a moment of the last day.
     """
+    if not names:
+        return {}
     feed, today = FEEDS[feed_key], now.astimezone(UTC).date()
     shown = [today - timedelta(days=back) for back in reversed(range(days))]
     counts: dict[str, dict[date, int]] = {name: dict.fromkeys(shown, 0) for name in names}
