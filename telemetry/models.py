@@ -5,19 +5,17 @@ window of a feed; ``event`` is the event as it left the client.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models.functions import Now, TruncDate
+from django.db.models.functions import Now
 
 from smplat.lib.feed_models import FeedModel, FeedQuerySet
-from smplat.lib.times import midnight
 from telemetry.forward_models import Forward, ForwardBreaker
 
 __all__ = ["Forward", "ForwardBreaker"]
 
-_DAY = timedelta(days=1)
 #: What operators do with attachments in the guardrail workflow, in actions called ``attachment.`` and one of these.
 ATTACHMENT_ACTIONS = ("upload", "remove", "copy", "tag")
 
@@ -84,18 +82,6 @@ class QuickOrderQuerySet(TelemetryQuerySet):
         counts = between.annotate(count=models.Count("position")).values_list("event_name", "count")
         return counts
 
-    def daily_flow(self, first: date, last: date) -> Iterable[tuple[date, str, int]]:
-        """How often each name was recorded on each UTC day from ``first`` to ``last``; days without any are left out.
-
-        It reads an index alone, and of that the days asked for.
-        """
-        start = midnight(first)
-        days = self.filter(recorded_at__gte=start, recorded_at__lt=midnight(last + _DAY))
-        counted = days.order_by().annotate(day=TruncDate("recorded_at", tzinfo=UTC)).values("day", "event_name")
-        flow: Iterable[tuple[date, str, int]]
-        flow = counted.annotate(count=models.Count("*")).values_list("day", "event_name", "count")
-        return flow
-
 
 class QuickOrderEvent(TelemetryEvent):
     """One step of a shopper through the quick-order flow."""
@@ -127,7 +113,7 @@ class QuickOrderEvent(TelemetryEvent):
 
     class Meta(TelemetryEvent.Meta):
         indexes: ClassVar = [
-            # The daily flow of the last days, counted from the index alone.
+            # The flow of the last days, counted from the index alone where it is not folded.
             models.Index(fields=["recorded_at", "event_name"], name="quick_orders_by_time"),
         ]
 

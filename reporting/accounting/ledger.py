@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 from psycopg import sql
 
+from reporting.accounting import day_totals
 from reporting.feeds import FEEDS, Feed
 from reporting.feeds.checksums import content_sum_sql, day_sql, id_sum_of
 from reporting.feeds.fence import FenceTimeoutError, fence
@@ -142,15 +143,21 @@ def _fold_rows(feed: Feed) -> None:
 
 
 def _step(feed: Feed, settled: int) -> int:
-    """Count the rows of one batch, and return the position that the total has reached."""
+    """Count the rows of one batch, all and by day, and return the position that both have reached."""
     with transaction.atomic():
         total = locked_total(feed)
         until = min(settled, total.position + _BATCH_POSITIONS)
         if until > total.position:
             total.rows += _rows_between(feed, total.position, until)
             total.position = until
-            total.save()
-    return total.position
+            total.save(update_fields=["position", "rows"])
+        # An upgraded desk has counted its rows before, but not yet by day.
+        until = min(settled, total.days_position + _BATCH_POSITIONS)
+        if until > total.days_position:
+            day_totals.add(feed, total.days_position, until)
+            total.days_position = until
+            total.save(update_fields=["days_position"])
+    return min(total.position, total.days_position)
 
 
 def locked_total(feed: Feed) -> RowTotal:
@@ -195,6 +202,7 @@ def expire(feed: Feed, positions: list[int]) -> int:
     )
     with transaction.atomic(), connection.cursor() as cursor:
         total = locked_total(feed)
+        day_totals.take_off(feed, positions, total.days_position)
         cursor.execute(statement, {"positions": positions, "feed": feed.key, "folded": total.position})
         deleted, counted = cursor.fetchone()
         total.rows -= counted

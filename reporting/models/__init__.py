@@ -11,7 +11,7 @@ from reporting.models.conversions import ConversionFold, ConversionSnapshot, Con
 from reporting.models.destinations import WebhookDestination
 from reporting.models.followups import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus
 from reporting.models.journeys import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
-from reporting.models.ledger import ExpiredDay, RowTotal
+from reporting.models.ledger import DayTotal, ExpiredDay, RowTotal
 from reporting.models.messages import SlackChannel, SlackMessage
 from reporting.models.parity import ParityCheck, RepairRequest
 from reporting.models.runs import ExportRun, RunLogLine
@@ -25,6 +25,7 @@ __all__ = [
     "ConversionFold",
     "ConversionSnapshot",
     "ConversionTotal",
+    "DayTotal",
     "ExpiredDay",
     "ExportRun",
     "GuardrailFollowUp",

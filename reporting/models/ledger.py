@@ -14,9 +14,31 @@ class RowTotal(models.Model):
     feed = models.TextField(primary_key=True)
     position = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
+    # The database's default is for a version of the desk that does not know the column yet.
+    days_position = models.BigIntegerField(
+        default=0, db_default=0, help_text="The last position that the totals by day count."
+    )
 
     def __str__(self) -> str:
         return f"{self.feed}: {self.rows} up to position {self.position}"
+
+
+class DayTotal(models.Model):
+    """How many rows of one name a feed has on one UTC day, up to a position after which alone new ones appear."""
+
+    feed = models.TextField()
+    name = models.TextField(help_text="The name of an event, or the slug of an experiment.")
+    day = models.DateField(help_text="The UTC day of the rows' time column.")
+    rows = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Also the index that the days of some names are read by.
+            models.UniqueConstraint(fields=["feed", "name", "day"], name="one_total_per_day")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feed} {self.name} {self.day}: {self.rows}"
 
 
 class ExpiredDay(models.Model):

@@ -9,11 +9,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from reporting.accounting.day_totals import daily_counts
 from reporting.alerts.links import CONVERSIONS_ANCHOR, conversions_url
 from reporting.feeds.fence import last_position
 from reporting.feeds.shapes import Row
 from reporting.insights import conversions
-from reporting.insights.daily_assignments import daily_assignments
 from reporting.models import PricingExperimentSegment
 from reporting.pages import charts
 from reporting.pages.links import page_link
@@ -24,6 +24,8 @@ from smplat.lib.words import counted
 SHOWN_EXPERIMENTS = 10
 #: After an upgrade the first totals take their time; no page waits for them for longer than this.
 _TIMEOUT = timedelta(seconds=3)
+#: How many days the line of an experiment shows.
+_DAYS = 14
 _POSITION = re.compile(r"[0-9]{1,18}")
 
 
@@ -127,7 +129,9 @@ class _Found:
         """Ask for the page first, so that it is there when the days take too long."""
         with suppress(QueryTimeoutError), query_timeout(_TIMEOUT):
             self.page = conversions.page(SHOWN_EXPERIMENTS, view.cursor, view.as_of)
-            self.daily = daily_assignments([metric["slug"] for metric in self.page.metrics], timezone.now())
+            slugs = [metric["slug"] for metric in self.page.metrics]
+            daily = daily_counts("onboarding_segments", slugs, _DAYS, timezone.now())
+            self.daily = {slug: list(counts.values()) for slug, counts in daily.items()}
 
 
 def _trend(values: list[int]) -> Row:

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 
+from reporting.accounting.day_totals import daily_counts
 from reporting.feeds import FEEDS
 from reporting.insights import drift, published
 from reporting.insights.drift import Comparison, Seen
@@ -98,10 +98,9 @@ def _words(reason: Any) -> str:
 
 
 def _flow() -> dict[str, Any]:
-    today = timezone.now().date()
-    days = [today - timedelta(days=back) for back in reversed(range(_DAYS))]
-    counts: dict[date, dict[str, int]] = {day: dict.fromkeys(_SERIES.values(), 0) for day in days}
-    for day, name, count in QuickOrderEvent.objects.daily_flow(days[0], today):
-        counts[day][_SERIES[QuickOrderEvent.Name(name)]] = count
+    daily = daily_counts("quick_order", QuickOrderEvent.names, _DAYS, timezone.now())
+    counts = {
+        day: {series: daily[name][day] for name, series in _SERIES.items()} for day in daily[QuickOrderEvent.Name.START]
+    }
     stacks = charts.stacked_bars({f"{day:%b} {day.day}": series for day, series in counts.items()})
     return {"days": counts.items(), "has_flow": any(any(series.values()) for series in counts.values()), "flow": stacks}

@@ -99,7 +99,7 @@ class TestReports:
         for _ in range(5):
             export()
 
-        assert count() == before <= 29
+        assert count() == before <= 30
 
 
 @pytest.mark.django_db
