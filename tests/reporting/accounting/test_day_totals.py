@@ -176,14 +176,16 @@ def test_after_it_nothing_is_read_but_what_is_new():
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("retention_of_all_but_two")
 def test_folds_and_retention_and_captures_at_once_lose_and_double_nothing(monkeypatch):
-    monkeypatch.setattr(ledger, "_BATCH_POSITIONS", 7)
     generator, stop = random.Random(2), threading.Event()
-    capture([recorded(generator) for _ in range(200)])
+    capture([recorded(generator) for _ in range(100)])
+    ledger.fold()
+    monkeypatch.setattr(ledger, "_BATCH_POSITIONS", 7)
+    capture([recorded(generator) for _ in range(100)])
     old = max(QuickOrderEvent.objects.newest_positions(1))
 
     def capture_beside() -> None:
         own = random.Random(3)
-        for _ in range(60):
+        for _ in range(15):
             capture([recorded(own)])
 
     def fold_beside() -> None:
