@@ -1,4 +1,4 @@
-"""What each operator page costs in one process: prints statements, tables that are read whole, and median seconds."""
+"""What each operator page and list costs in one process: prints statements, tables read whole, and median seconds."""
 
 import json
 from typing import Any
@@ -13,6 +13,11 @@ _PATHS = (
     "/admin/reports/runs/",
     "/admin/onboarding",
     "/admin/onboarding?slug=slug-7&variant=v1",
+    "/api/v1/reporting/onboarding/experiment-events",
+    "/api/v1/reporting/guardrails/followups",
+    "/api/v1/reporting/onboarding/experiment-conversions",
+    "/readyz",
+    "/metrics",
 )
 _FEEDS = (
     "telemetry_quickorderevent",
@@ -24,14 +29,18 @@ _FEEDS = (
 
 def main() -> None:
     django.setup()
+    from django.conf import settings
     from django.contrib.auth.models import User
     from django.test import Client
 
     from bench.lists import medians
+    from reporting.accounting import ledger
     from reporting.insights import conversion_totals
 
+    # What a minute of a running desk does.
     conversion_totals.fold()
-    client = Client(headers={"Host": "127.0.0.1"})
+    ledger.fold()
+    client = Client(headers={"Host": "127.0.0.1", "X-API-Key": settings.CHECKOUT_API_KEYS[0]})
     client.force_login(User.objects.get(username="admin"))
     costs = {}
     for path in _PATHS:
