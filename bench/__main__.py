@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import capture, csv_files, exporting, fence, lists, pages, reading, report, start, warehouse
+from bench import capture, churn, csv_files, exporting, fence, lists, pages, reading, report, start, warehouse
 from bench.ratio import Ratio
 from tests.e2e.desk import Desk
 
@@ -18,6 +18,7 @@ _BENCHMARKS = {
     "csv": csv_files.measure,
     "exporting": exporting.measure,
     "fence": fence.measure,
+    "churn": churn.measure,
     "warehouse": warehouse.measure,
     "start": start.measure,
 }
