@@ -16,7 +16,6 @@ _PATHS = (
     "/api/v1/reporting/onboarding/experiment-events",
     "/api/v1/reporting/guardrails/followups",
     "/api/v1/reporting/onboarding/experiment-conversions",
-    "/readyz",
     "/metrics",
 )
 _FEEDS = (
