@@ -115,7 +115,7 @@ def _alone_with(feed: str) -> Iterator[None]:
     try:
         with held(feed):
             # A process that lost its session, and lives, must not move the checkpoint once this move is done.
-            close_dead(ExportRun.objects.filter(feed=feed))
+            close_dead(ExportRun.objects.of(feed))
             with transaction.atomic():
                 yield
     except FeedBusyError as error:

@@ -33,7 +33,7 @@ def claimed(run: ExportRun) -> Iterator[None]:
         FeedBusyError: another process holds the feed.
     """
     with held(run.feed):
-        close_dead(ExportRun.objects.filter(feed=run.feed))
+        close_dead(ExportRun.objects.of(run.feed))
         _start(run)
         yield
 
