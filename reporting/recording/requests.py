@@ -118,17 +118,9 @@ class WireObject(serializers.Serializer[Any]):
         """Return the values by the names of the columns that they fill."""
         if not isinstance(data, Mapping):
             raise ValidationError("Must be an object.")
-        values: dict[str, Any] = {}
-        errors: dict[str, Any] = {}
-        for name, field in self.fields.items():
-            given = data.get(name, data.get(snake_case(name), serializers.empty))
-            try:
-                values[str(field.source)] = field.run_validation(given)
-            except ValidationError as error:
-                errors[name] = error.detail
-        if errors:
-            raise ValidationError(errors)
-        return values
+        names = [str(name) for name in self.fields]
+        spelled = {name: data[snake_case(name)] for name in names if snake_case(name) in data}
+        return cast(dict[str, Any], super().to_internal_value({**spelled, **data}))
 
 
 @cache
