@@ -3,19 +3,13 @@
 Who sends a key is known by it, or refused: no view looks for a session, a user or messages beside it.
 """
 
-from typing import TYPE_CHECKING
-
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 
 from smplat.caching import depends_on_key
-
-if TYPE_CHECKING:
-    from django.utils.deprecation import MiddlewareMixin as _Middleware
-else:
-    _Middleware = object
 
 
 def carries_key(request: HttpRequest) -> bool:
@@ -23,7 +17,7 @@ def carries_key(request: HttpRequest) -> bool:
     return "HTTP_X_API_KEY" in request.META and depends_on_key(request.path)
 
 
-class _ForBrowsers(_Middleware):
+class _ForBrowsers(MiddlewareMixin):
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         answer = self.get_response if carries_key(request) else super().__call__
         return answer(request)  # type: ignore[return-value]
