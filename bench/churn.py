@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from bench.page_costs import nodes
 from bench.ratio import Ratio
 from tests.e2e.desk import Desk
 
@@ -19,7 +20,6 @@ _ROWS, _SPEED = 1_000_000, 100
 _HOUR_SECONDS = 3_600 / _SPEED
 #: Events a second of a busy shop, at that speed.
 _RATE = 10 * _SPEED
-_SETTINGS = ("vacuum", "vacuum_insert", "analyze")
 _INSERT = f"""INSERT INTO {_TABLE} (event_id, recorded_at, metadata, event, event_name)
 SELECT gen_random_uuid(), clock_timestamp(), '{{}}', '{{"source": "bench"}}', 'quick_order.start'
 FROM generate_series(1, %s)"""
@@ -53,8 +53,8 @@ def measure(desk: Desk) -> Iterator[Ratio]:
         session.execute("SELECT pg_reload_conf()")
         session.execute(_INSERT, [_ROWS])
         ours = [option for (options,) in session.execute(_OPTIONS).fetchall() for option in options]
-        names = ", ".join(f"autovacuum_{name}_scale_factor" for name in _SETTINGS)
-        theirs = _hour(session, f"RESET ({names})")
+        names = [option.partition("=")[0] for option in ours]
+        theirs = _hour(session, f"RESET ({', '.join(names)})")
         left = _hour(session, f"SET ({', '.join(ours)})")
     detail = f"{left.dead:,} and {theirs.dead:,} rows"
     yield Ratio("dead rows after an hour, our settings / PostgreSQL's", left.dead / theirs.dead, 0.75, False, detail)
@@ -77,12 +77,6 @@ def _hour(session: "psycopg.Connection[Any]", settings: str) -> _Left:
         done += batch
     # What the last transactions did is counted with a delay.
     time.sleep(2)
-    (dead,) = session.execute("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = %s", [_TABLE]).fetchone() or (
-        0,
-    )
+    ((dead,),) = session.execute(_DEAD).fetchall()
     ((plan,),) = session.execute(_NEWEST, [done]).fetchall()
-    return _Left(dead, sum(node.get("Heap Fetches", 0) for node in _nodes(plan[0]["Plan"])), done / passed)
-
-
-def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", []) for node in _nodes(child))]
+    return _Left(dead, sum(node.get("Heap Fetches", 0) for node in nodes(plan[0]["Plan"])), done / passed)

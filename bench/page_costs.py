@@ -73,7 +73,7 @@ def _read_whole(statement: str) -> set[str]:
     maximum = sum(_size(table) for table in _FEEDS) / len(_FEEDS) / 2
     return {
         node["Relation Name"]
-        for node in _nodes(plan[0]["Plan"])
+        for node in nodes(plan[0]["Plan"])
         if node.get("Relation Name") in _FEEDS and _rows_read(node) > max(maximum, 10_000)
     }
 
@@ -82,8 +82,9 @@ def _rows_read(node: dict[str, Any]) -> float:
     return (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
 
 
-def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", []) for node in _nodes(child))]
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """A plan of PostgreSQL's, in JSON, and all plans below it."""
+    return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
 
 
 def _size(table: str) -> int:

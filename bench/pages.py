@@ -1,6 +1,6 @@
 """The operator pages and lists on ten thousand and on a million rows in each feed: statements, their plans, and time.
 
-The environment's `ROWS` sets another number than the million; ten million take half an hour.
+The environment's `ROWS` sets another number than the million.
 """
 
 import json
