@@ -3,6 +3,7 @@
 It listens on a Unix socket inside its data directory alone, which only its owner may enter.
 """
 
+import atexit
 import hashlib
 import os
 import re
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _MAX_ADDRESS_BYTES = 103 - len("/.s.PGSQL.5432")
 # What is in a path goes through the shell of pg_ctl, and into a URL.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
+# No process has this number.
+_NOBODY = -1
 # Not the temporary folder of the environment, which `make run` puts under VAR_DIR, and which is as long.
 _LINKS = Path("/tmp")
 
@@ -40,6 +43,8 @@ def start(var_dir: Path) -> str:
     try:
         server = _server(data)
         server.start()
+        # As this process ends, before the package asks whether any other has need of the server.
+        atexit.register(_forget_the_dead, server)
         return str(server.get_uri())
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
         raise ImproperlyConfigured(
@@ -57,6 +62,13 @@ def _server(data: Path) -> "PostgresServer":
     server = get_server(data, start=False)
     address = _address(data)
     return server if address == data else _linked(server, address)
+
+
+def _forget_the_dead(server: "PostgresServer") -> None:
+    """Take processes that ended without a word, such as killed ones, off the list of those that need the server."""
+    with server._lock:
+        pids = server.global_process_id_list.get_and_remove(_NOBODY)
+        server.global_process_id_list.put([pid for pid in pids if psutil.pid_exists(pid)])
 
 
 def _linked(server: "PostgresServer", address: Path) -> "PostgresServer":
