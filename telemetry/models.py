@@ -6,7 +6,7 @@ window of a feed; ``event`` is the event as it left the client.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -121,12 +121,6 @@ class QuickOrderEvent(TelemetryEvent):
 class WorkflowQuerySet(TelemetryQuerySet):
     """What the guardrail workflow says of providers."""
 
-    def latest_statuses(self, since: datetime, until: datetime) -> Self:
-        """The event with the newest guardrail status of each provider, of those recorded in the time given."""
-        reports = self.filter(provider_id__isnull=False, guardrail_status__isnull=False)
-        recorded = reports.filter(recorded_at__gt=since, recorded_at__lte=until)
-        return recorded.order_by("provider_id", "-recorded_at", "-position").distinct("provider_id")
-
     def actions_at(self, provider_id: str, since: datetime) -> dict[str, int]:
         """How often the workflow actions of each kind were taken for a provider, by one query.
 
@@ -164,11 +158,11 @@ class GuardrailWorkflowEvent(TelemetryEvent):
 
     class Meta(TelemetryEvent.Meta):
         indexes: ClassVar = [
-            # The provider automation alert worker: the statuses of the last day.
+            # When each provider last reported a status, of those of the last day, and its row.
             models.Index(
-                fields=["recorded_at"],
+                fields=["recorded_at", "provider_id", "position"],
                 condition=models.Q(provider_id__isnull=False, guardrail_status__isnull=False),
-                name="workflow_statuses_by_time",
+                name="workflow_newest_statuses",
             ),
             # Parity with the warehouse, day by day.
             models.Index(fields=["recorded_at"], name="workflow_by_time"),

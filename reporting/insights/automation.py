@@ -16,12 +16,25 @@ from reporting.insights.fetching import FetchError, fetch_json
 from reporting.insights.workflow import workflow_activity
 from reporting.models import AutomationRun, messages
 from smplat.lib.times import iso
-from telemetry.models import GuardrailWorkflowEvent
 
 WATCHED = timedelta(hours=24)
 #: How bad each guardrail status is; the others alert nobody.
 SEVERITIES = {"breached": "critical", "warning": "warning"}
 _TIMEOUT_SECONDS = 10.0
+# An index alone tells when each provider last reported; one step into it a provider brings the row.
+_LATEST_STATUSES = """
+    WITH reported AS NOT MATERIALIZED (
+        SELECT * FROM telemetry_guardrailworkflowevent WHERE provider_id IS NOT NULL AND guardrail_status IS NOT NULL
+    ), latest AS (
+        SELECT provider_id, max(recorded_at) AS recorded_at FROM reported
+        WHERE recorded_at > %s AND recorded_at <= %s GROUP BY provider_id
+    )
+    SELECT status.* FROM latest CROSS JOIN LATERAL (
+        SELECT provider_id, provider_name, guardrail_status, guardrail_platform_slug, recorded_at FROM reported
+        WHERE reported.recorded_at = latest.recorded_at AND reported.provider_id = latest.provider_id
+        ORDER BY position DESC LIMIT 1
+    ) AS status ORDER BY provider_id
+"""
 _NEWEST = """
     SELECT provider_id, (
         SELECT max(created_at) FROM provider_guardrail_followup AS stored WHERE stored.provider_id = asked.provider_id
@@ -84,9 +97,9 @@ def run(now: datetime | None = None) -> AutomationRun:
 
 def latest_statuses(now: datetime) -> list[Alert]:
     """The newest guardrail status of each provider in the 24 hours before ``now``, whatever it says."""
-    rows = GuardrailWorkflowEvent.objects.latest_statuses(now - WATCHED, now)
-    fields = ("provider_id", "provider_name", "guardrail_status", "guardrail_platform_slug", "recorded_at")
-    return [Alert(*values) for values in rows.values_list(*fields)]
+    with connection.cursor() as cursor:
+        cursor.execute(_LATEST_STATUSES, [now - WATCHED, now])
+        return [Alert(*values) for values in cursor.fetchall()]
 
 
 def unanswered(statuses: Collection[Alert]) -> list[Alert]:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from reporting.insights import automation
 from reporting.models import AutomationRun, SlackMessage
-from telemetry.models import GuardrailWorkflowEvent
 from tests.database import create_follow_up
 from tests.environment import API_KEY
 from tests.factories import workflow_event
@@ -131,13 +131,22 @@ class TestAlerts:
         with django_assert_max_num_queries(7):
             automation.run(NOON)
 
-    def test_it_reads_the_statuses_of_the_day_alone(self):
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
+    def test_of_two_statuses_at_one_time_the_last_to_arrive_counts(self, report):
+        report("breached")
+        report("healthy")
+        report("healthy", provider="another")
+        report("breached", provider="another")
 
-        plan = GuardrailWorkflowEvent.objects.latest_statuses(NOON - HOUR, NOON).explain()
+        assert alerted() == [("another", "critical")]
 
-        assert "Index Cond: ((recorded_at >" in plan
+    def test_an_index_alone_tells_when_providers_reported(self):
+        with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
+            automation.latest_statuses(NOON)
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+            cursor.execute(f"EXPLAIN {asked[0]['sql']}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+
+        assert "Index Only Scan using workflow_newest_statuses" in plan
 
     def test_it_runs_every_hour(self):
         from smplat.celery import app
