@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import worker_ready
 from django.conf import settings
 
 from reporting.feeds import FEEDS
@@ -72,3 +73,13 @@ def _make_broker_folders(sender: Celery, **_: object) -> None:
     for option in ("data_folder_in", "control_folder"):
         if folder := sender.conf.broker_transport_options.get(option):
             Path(folder).mkdir(parents=True, exist_ok=True)
+
+
+@worker_ready.connect
+def _sign(sender: Any, **_: object) -> None:
+    """Have a worker leave signs of life, for each queue that it takes tasks from."""
+    # Models load after Celery's application.
+    from reporting.models.beats import Beat
+    from smplat import signs
+
+    signs.begin([Beat.Role(queue) for queue in sender.app.amqp.queues.consume_from])

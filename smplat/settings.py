@@ -291,6 +291,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "smplat.signin.views.theme",
+                "reporting.pages.verdict.context",
             ]
         },
     }

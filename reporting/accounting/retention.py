@@ -8,7 +8,7 @@ from reporting.accounting import ledger
 from reporting.feeds import WINDOW_FEEDS
 from reporting.feeds.shapes import model_of
 from reporting.lake import storage
-from reporting.models import AuditEntry, AutomationRun, Checkpoint, ExportRun, ParityCheck, SlackMessage
+from reporting.models import AuditEntry, AutomationRun, Checkpoint, ExportRun, Finding, ParityCheck, SlackMessage
 
 _BATCH = 1_000
 
@@ -18,8 +18,8 @@ def apply() -> int:
 
     A row goes when it arrived more than ``TELEMETRY_RETENTION_DAYS`` ago, lies before its feed's window and is held
     by an object of the lake. A run goes when it is as old, unless it is the newest successful one of its feed; so do
-    Slack messages, automation runs, checks of the warehouse, and lock-outs of the sign-in. Sessions go when they have
-    expired, and what killed writers left in the lake after a day.
+    Slack messages, automation runs, checks of the warehouse, findings that have ended, and lock-outs of the sign-in.
+    Sessions go when they have expired, and what killed writers left in the lake after a day.
     """
     received_before = timezone.now() - settings.TELEMETRY_RETENTION
     deleted = 0
@@ -37,6 +37,7 @@ def apply() -> int:
     SlackMessage.objects.filter(created_at__lt=received_before).delete()
     AutomationRun.objects.filter(ran_at__lt=received_before).delete()
     ParityCheck.objects.filter(at__lt=received_before).delete()
+    Finding.objects.filter(ended_at__lt=received_before).delete()
     SessionStore.clear_expired()
     AuditEntry.objects.filter(action=AuditEntry.Action.LOCK_OUT, at__lt=received_before).delete()
     newest = ExportRun.objects.newest_success_of_each_feed(), ExportRun.objects.newest_artifact_of_each_feed()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reporting.api import automation, conversions, downloads, followups, ingest, segments, windows
+from reporting.api import automation, conversions, downloads, followups, health, ingest, segments, windows
 from reporting.api.feed_views import FeedListView
 from reporting.feeds import FEEDS, WINDOW_FEEDS
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/v1/reporting/onboarding/experiment-conversions", conversions.ConversionsView.as_view()),
     path("api/v1/reporting/guardrails/followups", followups.FollowUpsView.as_view(), name="guardrail_followups"),
     path("api/v1/fulfillment/providers/automation/status/history", automation.AutomationHistoryView.as_view()),
+    path("api/v1/health/findings", health.FindingsView.as_view()),
     path("api/reporting/guardrail-workflow", windows.WorkflowSummaryView.as_view()),
     path(f"api/{_SEGMENTS.list_path}", FeedListView.as_view(feed=_SEGMENTS, **_STOREFRONT)),
     path("api/reporting/onboarding/experiment-conversions", conversions.ConversionsView.as_view(**_STOREFRONT)),

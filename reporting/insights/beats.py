@@ -1,4 +1,4 @@
-"""Whether one scheduler alone runs on this database, and writes to one lake."""
+"""Signs of life, and whether one scheduler alone runs on this database, and writes to one lake."""
 
 import os
 import socket
@@ -9,21 +9,21 @@ from django.db.models.functions import Now
 
 from reporting.models import Beat
 
-_KEPT_FOR = timedelta(days=1)
+_KEPT_FOR = timedelta(days=7)
 
 
-def this_process() -> Beat:
-    """The scheduler that this process is."""
+def this_process(role: Beat.Role) -> Beat:
+    """This process in a role that it has."""
     host = socket.gethostname()
-    lake = settings.LAKE_URI
-    return Beat(host=host, process=os.getpid(), lake=f"{lake} on {host}" if lake.startswith("file:") else lake)
+    return Beat(
+        role=role, host=host, process=os.getpid(), lake=f"{lake} on {host}" if lake.startswith("file:") else lake
+    )
 
 
-def sign(beat: Beat) -> str:
-    """Note that ``beat`` runs, forget those that ended long ago, and return the problem, if there is one."""
+def sign(beat: Beat) -> None:
+    """Note that ``beat`` runs, and forget those that ended long ago."""
     Beat.objects.sign(beat)
     Beat.objects.filter(seen_at__lt=Now() - _KEPT_FOR).delete()
-    return problem()
 
 
 def problem() -> str:

@@ -1,6 +1,6 @@
-"""How each feed's exports stand, and the state of all of them in a line."""
+"""How each feed's exports stand."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,9 +12,7 @@ from psycopg import sql
 from reporting.feeds import FEEDS, Feed, schedule
 from reporting.feeds.fence import Writer, long_writers
 from reporting.feeds.shapes import model_of
-from reporting.insights import beats
 from reporting.models import Checkpoint, ExportRun
-from smplat.lib.words import counted
 
 #: A feed is late when its newest success is older than this many intervals of its schedule.
 LATE_AFTER_INTERVALS = 2
@@ -55,20 +53,6 @@ class Card:
     writers: list[Writer]
 
     @property
-    def has_failed(self) -> bool:
-        return self.run is not None and self.run.state == ExportRun.State.FAILED
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether no worker took the newest run in time."""
-        run = self.run
-        return (
-            run is not None
-            and run.state == ExportRun.State.QUEUED
-            and timezone.now() - run.created_at > ExportRun.QUEUE_TIMEOUT
-        )
-
-    @property
     def waiting_text(self) -> str:
         """How many rows wait, in words."""
         return f"more than {MAX_WAITING:,}" if self.waiting > MAX_WAITING else f"{self.waiting:,}"
@@ -81,55 +65,9 @@ class Card:
         return configured or (self.run.get_absolute_url() if self.run else "")
 
 
-@dataclass(frozen=True)
-class Health:
-    """The state of all feeds in a line.
-
-    Attributes:
-        tone: ``good``, ``warn`` or ``bad``.
-        headline: the state in a few words.
-        troubles: the cards that need a look, each with a sentence.
-        notice: what is wrong with the desk as a whole, if anything is.
-    """
-
-    tone: str
-    headline: str
-    troubles: list[tuple[Card, str, datetime | None]]
-    notice: str = ""
-
-
 def is_late(feed: Feed, succeeded_at: datetime, now: datetime) -> bool:
     """Whether the newest success of ``feed`` is older than its schedule allows."""
     return now - succeeded_at > LATE_AFTER_INTERVALS * feed.interval
-
-
-def health(cards: Iterable[Card]) -> Health:
-    cards = list(cards)
-    troubles = [trouble for card in cards for trouble in _troubles(card)]
-    if notice := beats.problem():
-        return Health("bad", "More than one desk runs on this database.", troubles, notice)
-    if failed := sum(card.has_failed for card in cards):
-        return Health("bad", f"{counted(failed, 'export')} failed", troubles)
-    if any(card.is_stuck for card in cards):
-        return Health("bad", "An export is waiting for a worker.", troubles)
-    if any(card.is_late for card in cards):
-        return Health("warn", "An export is late.", troubles)
-    if all(card.run is None and card.sound_at is None for card in cards):
-        return Health("warn", "No exports yet.", [])
-    if troubles:
-        return Health("warn", "Not every feed has been exported yet.", troubles)
-    return Health("good", "All feeds are fresh.", [])
-
-
-def _troubles(card: Card) -> Iterator[tuple[Card, str, datetime | None]]:
-    if card.has_failed and card.run is not None:
-        yield card, "its last run failed", card.run.finished_at
-    if card.is_stuck and card.run is not None:
-        yield card, "no worker has taken its run; is the worker running?", card.run.created_at
-    if card.is_late:
-        yield card, "late; last successful run ended", card.sound_at
-    if card.run is None and card.sound_at is None:
-        yield card, f"has not run yet; its first run starts at {card.next_run:%H:%M} UTC", None
 
 
 def cards() -> Iterator[Card]:

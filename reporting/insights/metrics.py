@@ -1,5 +1,6 @@
 """Metrics of the exports, for /metrics; read from the database, so that every process gives the same answer."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,9 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from reporting.insights import health
 from reporting.models import Beat, Checkpoint, ExportRun
+from reporting.models.findings import Kind
 
 
 class ExportCollector(Collector):
@@ -27,6 +30,13 @@ class ExportCollector(Collector):
         yield _gauge("newest_row_age_seconds", "Age of the newest exported row.", ages)
         together = list(Beat.objects.together())
         yield GaugeMetricFamily("smplat_schedulers", "Schedulers on the database; one is right.", len(together))
+        held = Counter(finding.kind for finding in health.findings())
+        findings = GaugeMetricFamily(
+            "smplat_findings", "What is wrong with the desk now, by kind; 0 is well.", labels=["kind", "severity"]
+        )
+        for kind in Kind:
+            findings.add_metric([kind.value, kind.nature.severity.value], held[kind])
+        yield findings
         lakes = len({beat.lake for beat in together})
         yield GaugeMetricFamily("smplat_lakes", "Lakes that they write to; one is right.", lakes)
 

@@ -9,6 +9,7 @@ from reporting.models.beats import Beat
 from reporting.models.checkpoints import Checkpoint, CheckpointMove
 from reporting.models.conversions import ConversionFold, ConversionSnapshot, ConversionTotal
 from reporting.models.destinations import WebhookDestination
+from reporting.models.findings import Finding, HealthLook
 from reporting.models.followups import GuardrailFollowUp, IdempotencyKey, ProviderGuardrailStatus
 from reporting.models.journeys import OnboardingJourney, OnboardingJourneyEvent, PricingExperimentSegment
 from reporting.models.ledger import DayTotal, ExpiredDay, RowTotal
@@ -28,7 +29,9 @@ __all__ = [
     "DayTotal",
     "ExpiredDay",
     "ExportRun",
+    "Finding",
     "GuardrailFollowUp",
+    "HealthLook",
     "IdempotencyKey",
     "OnboardingJourney",
     "OnboardingJourneyEvent",

@@ -12,6 +12,9 @@ from django.utils import timezone
 
 from reporting.feeds import FEEDS, Feed, feed_choices
 
+# A run that was skipped because another one held the feed has never started, and says nothing of the feed.
+_IS_SOUND = models.Q(state="succeeded") | models.Q(state="skipped", started_at__isnull=False)
+
 
 class ExportRunQuerySet(models.QuerySet["ExportRun"]):
     """Runs by feed and state."""
@@ -38,9 +41,11 @@ class ExportRunQuerySet(models.QuerySet["ExportRun"]):
 
     def newest_sound_of_each_feed(self) -> Self:
         """The newest run of each feed that left nothing to be exported: it succeeded, or there was nothing."""
-        # A run that was skipped because another one held the feed has never started, and says nothing of the feed.
-        has_looked = models.Q(state=ExportRun.State.SKIPPED, started_at__isnull=False)
-        return self._newest_each(has_looked | models.Q(state=ExportRun.State.SUCCEEDED))
+        return self._newest_each(_IS_SOUND)
+
+    def newest_outcome_of_each_feed(self) -> Self:
+        """The newest run of each feed that ended and says how the feed stands: it is sound, or it failed."""
+        return self._newest_each(_IS_SOUND | models.Q(state=ExportRun.State.FAILED))
 
     def _newest_each(self, condition: models.Q) -> Self:
         """The newest run of each feed that meets ``condition``, found from the end of an index for each."""

@@ -1,4 +1,4 @@
-"""The line of health, and the cards of the feeds: how each one's exports stand."""
+"""The cards of the feeds: how each one's exports stand."""
 
 from typing import Any
 
@@ -10,13 +10,12 @@ from reporting.pages.frame import VIEW, operator_page, page
 
 
 def section(request: HttpRequest) -> dict[str, Any]:
-    """The cards, one a feed, and the line of health above them."""
-    cards = list(freshness.cards())
-    return {"cards": cards, "health": freshness.health(cards)}
+    """The cards, one a feed."""
+    return {"cards": list(freshness.cards())}
 
 
 @operator_page(VIEW)
 @require_GET
 def cards_fragment(request: HttpRequest) -> HttpResponse:
-    """The line of health and the cards alone, for the page that refreshes them."""
+    """The cards alone, for the page that refreshes them."""
     return page(request, "reporting/_live.html", section(request))

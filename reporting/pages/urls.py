@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from reporting.pages import cards, csv_files, followups, onboarding, parity, reports, rows, run_history, runs
+from reporting.pages import cards, csv_files, followups, onboarding, parity, reports, rows, run_history, runs, verdict
 
 app_name = "pages"
 
 urlpatterns = [
     path("reports", reports.reports, name="reports"),
+    path("reports/verdict", verdict.verdict_fragment, name="verdict"),
     path("reports/cards", cards.cards_fragment, name="cards"),
     path("reports/followups", followups.one_click, name="one-click-followup"),
     path("onboarding", onboarding.onboarding, name="onboarding"),
