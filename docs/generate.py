@@ -2,14 +2,17 @@
 
 ``docs/feeds.md`` and the feeds' part of ``.env.example`` are derived from the declarations in
 ``reporting/feeds/declared/``, and the tables of ``docs/switching-over.md`` from ``smplat/renamed.py`` and from the
-tests. Nothing in them depends on the time, the machine or the settings, so that a test can compare the committed files
-with what would be written now.
+tests, and that of ``docs/runbooks/health.md`` from the kinds of findings. Nothing in them depends on the time, the
+machine or the settings, so that a test can compare the committed files with what would be written now.
 """
 
 import ast
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import wrap
+
+import django
 
 from reporting.feeds import FEEDS, Column, ColumnType, Feed
 from reporting.feeds.checksums import ID_SUM_DIGITS, id_number, id_sum_sql
@@ -19,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 FEEDS_PAGE = Path(__file__).with_name("feeds.md")
 ENV_EXAMPLE = Path(__file__).parent.with_name(".env.example")
 SWITCHING_PAGE = Path(__file__).with_name("switching-over.md")
+HEALTH_PAGE = Path(__file__).with_name("runbooks") / "health.md"
 _RULE_LENGTH = 120
 _FEEDS_TITLE, _FEEDS_END = "The feeds; written by `make docs`", "End of the feeds"
 _EXAMPLE_KEY = "0000002a-8f0e-4a4b-9d57-1c2f6b0a7e94"
@@ -56,8 +60,12 @@ before rows of several objects are merged, since windows overlap on purpose.
 
 def main() -> None:
     """Write every generated page."""
+    # The kinds of findings lie beside their model, which Django has to know before it is imported.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "smplat.settings")
+    os.environ.setdefault("DEBUG", "1")
+    django.setup()
     FEEDS_PAGE.write_text(render(), encoding="utf-8")
-    for page, renew in ((ENV_EXAMPLE, render_env), (SWITCHING_PAGE, render_switching)):
+    for page, renew in ((ENV_EXAMPLE, render_env), (SWITCHING_PAGE, render_switching), (HEALTH_PAGE, render_health)):
         page.write_text(renew(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
@@ -81,6 +89,16 @@ def render_switching(text: str) -> str:
     retired = [(f"`{old}`", f"Nothing: {reason}.") for old, reason in RETIRED.items()]
     text = _between(text, "settings", _table(("Old name", "Read as"), [*renamed, *retired]))
     return _between(text, "habits", "\n\n".join(_habit_sections(ROOT / "tests")))
+
+
+def render_health(text: str) -> str:
+    """``text``, the content of ``docs/runbooks/health.md``, with the table of findings as the code has it now."""
+    from reporting.models.findings import Kind
+
+    rows = [
+        (f"`{kind.value}`", kind.nature.severity.value, kind.nature.when, kind.nature.button or "–") for kind in Kind
+    ]
+    return _between(text, "findings", _table(("Kind", "Severity", "When", "Button"), rows))
 
 
 def _habit_sections(tests: Path) -> Iterator[str]:

@@ -6,7 +6,7 @@ from reporting.accounting import ledger, retention
 from reporting.alerts import outbox
 from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
-from reporting.insights import automation, conversion_totals
+from reporting.insights import automation, conversion_totals, health
 from reporting.models import ExportRun
 from reporting.warehouse import loading, parity
 
@@ -14,12 +14,14 @@ from reporting.warehouse import loading, parity
 @shared_task(name="reporting.export_on_schedule")
 def export_on_schedule(feed_key: str) -> None:
     runs.perform(runs.request_run(FEEDS[feed_key], ExportRun.Trigger.SCHEDULE))
+    health.look()
 
 
 @shared_task(name="reporting.export_requested")
 def export_requested(run_id: str) -> None:
     """Carry out a run that an operator asked for."""
     runs.perform_requested(run_id)
+    health.look()
 
 
 @shared_task(name="reporting.close_crashed_runs")
@@ -55,6 +57,7 @@ def load_warehouse() -> None:
 @shared_task(name="reporting.check_parity")
 def check_parity() -> None:
     parity.check_on_schedule()
+    health.look()
 
 
 @shared_task(name="reporting.repair_warehouse")
@@ -74,3 +77,9 @@ def fold_conversions() -> None:
 def fold_ledger() -> None:
     """Add new tallies and rows to the totals of the conservation ledger."""
     ledger.fold()
+
+
+@shared_task(name="reporting.look_at_health")
+def look_at_health() -> None:
+    """Look at the desk's health now, since an operator has done something about it."""
+    health.look()

@@ -20,6 +20,7 @@ from reporting.checkpoints.content import CheckpointError, moment
 from reporting.feeds import FEEDS
 from reporting.models import Checkpoint, CheckpointMove
 from smplat.lib.admin import EvidenceAdmin
+from smplat.lib.queueing import queue_task
 from smplat.lib.times import iso
 
 REWIND = "reporting.rewind_checkpoint"
@@ -134,6 +135,7 @@ class CheckpointAdmin(EvidenceAdmin):
             messages.success(
                 request, f"The checkpoint moved to position {made.to_position}. The next export goes on after it."
             )
+            queue_task("reporting.look_at_health")
         except CheckpointError as error:
             messages.error(request, f"Nothing was moved: {error}.")
         return redirect(reverse("admin:reporting_checkpoint_change", args=[quote(feed)]))

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from reporting.models import AuditEntry, WebhookDestination
 from smplat.lib.admin import EvidenceAdmin
+from smplat.lib.queueing import queue_task
 
 
 class WebhookDestinationAdmin(EvidenceAdmin):
@@ -29,6 +30,7 @@ class WebhookDestinationAdmin(EvidenceAdmin):
             for destination in chosen:
                 self.log_change(request, destination, "Enabled.")
                 AuditEntry.objects.log(user, AuditEntry.Action.ENABLE_DESTINATION, destination.name)
+        queue_task("reporting.look_at_health")
         self.message_user(request, f"{len(chosen)} enabled. The next run sends to them again.")
 
     def has_enable_permission(self, request: HttpRequest) -> bool:

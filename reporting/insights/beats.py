@@ -15,9 +15,8 @@ _KEPT_FOR = timedelta(days=7)
 def this_process(role: Beat.Role) -> Beat:
     """This process in a role that it has."""
     host = socket.gethostname()
-    return Beat(
-        role=role, host=host, process=os.getpid(), lake=f"{lake} on {host}" if lake.startswith("file:") else lake
-    )
+    lake = f"{settings.LAKE_URI} on {host}" if settings.LAKE_URI.startswith("file:") else settings.LAKE_URI
+    return Beat(role=role, host=host, process=os.getpid(), lake=lake)
 
 
 def sign(beat: Beat) -> None:

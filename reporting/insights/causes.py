@@ -40,17 +40,15 @@ _MAX_ERROR = 300
 
 def processes() -> Iterator[Finding]:
     """Roles that no living process has; those that were never seen are without a time."""
-    seen = Beat.objects.last_seen()
-    missing = [role for role in Beat.Role if not seen.get(role, (None, False))[1]]
-    workers = [role for role in missing if role != Beat.Role.SCHEDULER]
-    if workers:
+    missing = Beat.objects.missing()
+    if workers := [role for role in missing if role != Beat.Role.SCHEDULER]:
         names = " and no ".join(role.label for role in workers)
-        since = min((seen[role][0] for role in workers if role in seen), default=None)
+        since = min((at for role in workers if (at := missing[role])), default=None)
         stops = "exports and loads stand still" if Beat.Role.WORKER in workers else "nothing reaches Slack"
         yield _finding(Kind.NO_WORKER, f"No {names} is running: {stops}. Start it, or restart the desk.", since)
     if Beat.Role.SCHEDULER in missing:
         sentence = "No scheduler is running: no export starts by itself. Start it, or restart the desk."
-        yield _finding(Kind.NO_SCHEDULER, sentence, seen.get(Beat.Role.SCHEDULER, (None, False))[0])
+        yield _finding(Kind.NO_SCHEDULER, sentence, missing[Beat.Role.SCHEDULER])
 
 
 def schedulers() -> Iterator[Finding]:

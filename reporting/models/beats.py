@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 
 #: A process that has not signed for so long has ended.
 SILENT_AFTER = timedelta(seconds=30)
+#: A role in which nobody has signed for so long has nobody.
+ABSENT_AFTER = timedelta(minutes=1)
 
 
 class BeatQuerySet(models.QuerySet["Beat"]):
@@ -25,11 +27,27 @@ class BeatQuerySet(models.QuerySet["Beat"]):
         newest = alive.order_by("-started_at").values("started_at")[:1]
         return alive.filter(seen_at__gte=models.Subquery(newest)).order_by("started_at", "id")
 
-    def last_seen(self) -> dict[str, tuple[datetime, bool]]:
-        """When a process of each role was last seen, and whether one is alive; without roles that nobody has had."""
-        seen = self.order_by().values_list("role").annotate(at=models.Max("seen_at"))
-        alive = models.ExpressionWrapper(models.Q(at__gt=Now() - 2 * SILENT_AFTER), output_field=models.BooleanField())
-        return {role: (at, is_alive) for role, at, is_alive in seen.annotate(is_alive=alive)}
+    def missing(self) -> dict["Beat.Role", datetime | None]:
+        """The roles that no living process has, and when one was last seen in each; None where none ever was.
+
+        None is missing while the longest of the living runs for less than a minute: the others are on their way.
+        """
+        alive = models.Q(seen_at__gt=Now() - ABSENT_AFTER)
+        settled = alive & models.Q(started_at__lt=Now() - ABSENT_AFTER)
+        seen = (
+            self.order_by()
+            .values_list("role")
+            .annotate(
+                at=models.Max("seen_at"),
+                living=models.Count("pk", filter=alive),
+                old=models.Count("pk", filter=settled),
+            )
+        )
+        found = {role: (at, living, old) for role, at, living, old in seen}
+        living = {role for role, (_, count, _) in found.items() if count}
+        if living and not any(old for _, _, old in found.values()):
+            return {}
+        return {role: found[role][0] if role in found else None for role in Beat.Role if role not in living}
 
 
 class Beat(models.Model):

@@ -131,6 +131,12 @@ class Desk:
         pid = (self.var_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0]
         return psutil.Process(int(pid))
 
+    def look(self) -> None:
+        """Have the desk look at its health now."""
+        code = "from reporting.insights import health; health.look()"
+        command = [sys.executable, "-W", "ignore", "manage.py", "shell", "--no-imports", "-c", code]
+        subprocess.run(command, env=self.environment, cwd=ROOT, check=True, capture_output=True)
+
     def database(self) -> psycopg.Connection:
         """A session of the instance's database."""
         return psycopg.connect(embedded.url(self.var_dir))

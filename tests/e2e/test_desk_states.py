@@ -33,11 +33,13 @@ def test_a_late_feed_is_named_on_top_with_the_time_since_when(fresh, desk_page):
             " started_at = started_at - interval '5 hours', finished_at = finished_at - interval '5 hours'"
             " WHERE feed = 'guardrail_workflow'"
         )
+    fresh.look()
     desk_page.goto("/admin/reports")
 
-    health = desk_page.locator("#health")
-    assert health.get_by_role("link", name="Guardrail workflow").is_visible()
-    assert health.get_by_text("5 hours ago").is_visible()
+    late = desk_page.locator("#finding-late_feed-guardrail_workflow")
+    assert late.get_by_text("Late: last successful run ended").is_visible()
+    assert late.get_by_text("4 hours ago").is_visible()
+    assert late.get_by_role("link", name="Run now").is_visible()
     assert card(desk_page, "guardrail_workflow").get_by_text("Late", exact=True).is_visible()
     assert not card(desk_page, "quick_order").get_by_text("Late", exact=True).is_visible()
 

@@ -65,6 +65,12 @@ class TestDocumentation:
 
         assert page == generate.render_switching(page), "run `make docs`"
 
+    def test_the_table_of_findings_is_current(self):
+        generate = importlib.import_module("docs.generate")
+        page = generate.HEALTH_PAGE.read_text(encoding="utf-8")
+
+        assert page == generate.render_health(page), "run `make docs`"
+
     @pytest.mark.parametrize("feed", FEEDS.values(), ids=FEEDS)
     def test_every_scheduled_feed_has_a_runbook(self, feed):
         assert f"run_export {feed.key}" in "".join(path.read_text() for path in RUNBOOKS.glob("*-export.md"))

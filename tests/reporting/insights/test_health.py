@@ -47,7 +47,7 @@ def attended(settings, tmp_path):
     """A desk with a scheduler and its workers, which has exported once."""
     settings.VAR_DIR = tmp_path
     for role in Beat.Role:
-        Beat.objects.create(role=role, host="a", process=1, lake="s3://lake")
+        Beat.objects.create(role=role, host="a", process=1, lake="s3://lake", started_at=Now() - timedelta(hours=1))
     capture_quick_orders(20, recordedAt=timezone.now().isoformat())
     assert export().state == ExportRun.State.SUCCEEDED
 
@@ -397,3 +397,26 @@ def test_who_may_not_view_runs_is_told_nothing(staff_with, stranger, world):
     assert "Last run failed" not in other.get("/admin/auth/user/").content.decode()
     assert other.get("/admin/reports/verdict").status_code == 403
     assert stranger.get(API).status_code == 401
+
+
+def test_a_desk_that_has_exported_nothing_says_what_starts_it(operator):
+    ExportRun.objects.all().delete()
+    health.look()
+
+    line = " ".join(operator.get("/admin/reports/verdict").content.decode().split())
+
+    assert "<strong>No exports yet.</strong> They run on a schedule, or choose Run now." in line
+
+
+def test_a_desk_that_starts_waits_for_its_processes(operator, api):
+    Beat.objects.all().delete()
+    health.look()
+    assert {kind for kind, _ in told(operator, api)[0]} == {Kind.NO_WORKER, Kind.NO_SCHEDULER}
+
+    first = Beat.objects.create(role=Beat.Role.SCHEDULER, host="a", process=1, lake="s3://lake")
+    health.look()
+    assert told(operator, api)[0] == []
+
+    Beat.objects.filter(pk=first.pk).update(started_at=Now() - timedelta(seconds=61))
+    health.look()
+    assert told(operator, api)[0] == [(Kind.NO_WORKER, None)]

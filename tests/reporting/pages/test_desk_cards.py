@@ -38,63 +38,6 @@ def shown(client) -> str:
     return " ".join(client.get(CARDS).content.decode().split())
 
 
-class TestHealth:
-    def test_fresh_feeds_are_well(self, operator):
-        fresh()
-
-        page = shown(operator)
-
-        assert "desk-health-good" in page
-        assert "All feeds are fresh." in page
-
-    def test_an_empty_desk_says_what_starts_the_jobs(self, operator):
-        page = shown(operator)
-
-        assert "No exports yet." in page
-        assert "They run on a schedule, or choose “Run now”." in page
-
-    def test_a_feed_that_never_ran_is_named_beside_fresh_ones(self, operator):
-        fresh()
-        ExportRun.objects.filter(feed="guardrail_followups").delete()
-
-        page = shown(operator)
-
-        assert "Not every feed has been exported yet." in page
-        assert "Guardrail follow-ups</a>: has not run yet; its first run starts at " in page
-
-    def test_a_late_feed_is_named_with_the_time_since_when(self, operator):
-        fresh()
-        ExportRun.objects.filter(feed="quick_order").update(finished_at=timezone.now() - timedelta(hours=3))
-
-        page = shown(operator)
-
-        assert "desk-health-warn" in page
-        assert "Quick-order telemetry</a>: late; last successful run ended <time" in page
-        assert page.count("late; last successful run ended") == 1
-
-    def test_a_failed_run_outranks_lateness(self, operator):
-        fresh()
-        run_of("guardrail_followups", "failed", timedelta(0), error="The webhook answered 500.")
-
-        page = shown(operator)
-
-        assert "desk-health-bad" in page
-        assert "Guardrail follow-ups</a>: its last run failed" in page
-
-    def test_a_run_that_no_worker_takes_is_told(self, operator):
-        fresh()
-        ExportRun.objects.filter(feed="quick_order").update(created_at=timezone.now() - timedelta(minutes=31))
-        run_of("quick_order", "queued", timedelta(minutes=16))
-
-        assert "no worker has taken its run; is the worker running?" in shown(operator)
-
-    def test_a_run_that_was_queued_just_now_is_no_trouble(self, operator):
-        fresh()
-        run_of("quick_order", "queued", timedelta(minutes=0))
-
-        assert "desk-health-good" in shown(operator)
-
-
 class TestCards:
     @pytest.mark.parametrize("permission", ["view_checkpoint", "change_checkpoint", "rewind_checkpoint"])
     def test_the_checkpoint_is_a_link_for_those_who_may_open_it(self, staff_with, permission):
