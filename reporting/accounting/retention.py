@@ -8,7 +8,16 @@ from reporting.accounting import ledger
 from reporting.feeds import WINDOW_FEEDS
 from reporting.feeds.shapes import model_of
 from reporting.lake import storage
-from reporting.models import AuditEntry, AutomationRun, Checkpoint, ExportRun, Finding, ParityCheck, SlackMessage
+from reporting.models import (
+    AlertDelivery,
+    AuditEntry,
+    AutomationRun,
+    Checkpoint,
+    ExportRun,
+    Finding,
+    ParityCheck,
+    SlackMessage,
+)
 
 _BATCH = 1_000
 
@@ -38,6 +47,7 @@ def apply() -> int:
     AutomationRun.objects.filter(ran_at__lt=received_before).delete()
     ParityCheck.objects.filter(at__lt=received_before).delete()
     Finding.objects.filter(ended_at__lt=received_before).delete()
+    AlertDelivery.objects.filter(finding=None, at__lt=received_before).delete()
     SessionStore.clear_expired()
     AuditEntry.objects.filter(action=AuditEntry.Action.LOCK_OUT, at__lt=received_before).delete()
     newest = ExportRun.objects.newest_success_of_each_feed(), ExportRun.objects.newest_artifact_of_each_feed()

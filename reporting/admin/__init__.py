@@ -1,5 +1,5 @@
 """Django's admin of reporting: evidence, so it can be read and not changed; and the accounts of operators."""
 
-from reporting.admin import accounts, checkpoints, destinations, evidence
+from reporting.admin import accounts, alert_rules, checkpoints, destinations, evidence
 
-__all__ = ["accounts", "checkpoints", "destinations", "evidence"]
+__all__ = ["accounts", "alert_rules", "checkpoints", "destinations", "evidence"]

@@ -20,7 +20,8 @@ from reporting.api.parsing import JsonRenderer
 from reporting.api.schemas import message_schema
 from reporting.feeds.from_wire import UnmappableError
 from reporting.lake.storage import LakeError
-from reporting.webhooks import receive, signing
+from reporting.webhooks import receive
+from smplat.lib import signing
 from smplat.lib.errors import ConflictError, TooLargeError
 from smplat.lib.examples import example_of
 from smplat.lib.openapi import Schema, error, example, header

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from reporting.alerts import telling
 from reporting.insights import causes
 from reporting.models.findings import LOOK_EVERY, Finding, HealthLook, Kind
 from smplat.lib.times import database_now
@@ -76,17 +77,22 @@ def _look(started: datetime) -> bool:
 
 
 def _keep(found: Iterable[Finding]) -> None:
-    """Write what was found: begin, go on with or end findings."""
+    """Write what was found, and who is to be notified: findings that begin, go on or end."""
     held = {(finding.kind, finding.feed): finding for finding in Finding.objects.open()}
+    ended = dict(held)
     for finding in found:
-        before = held.pop((finding.kind, finding.feed), None)
+        before = ended.pop((finding.kind, finding.feed), None)
         if before is None:
             finding.save()
+            held[finding.kind, finding.feed] = finding
             logger.warning("found: %s: %s", finding, finding.sentence)
         elif (before.sentence, before.url) != (finding.sentence, finding.url):
             before.sentence, before.url = finding.sentence, finding.url
             before.save(update_fields=["sentence", "url"])
-    for finding in held.values():
-        finding.ended_at = database_now()
+    now = database_now()
+    for key, finding in ended.items():
+        del held[key]
+        finding.ended_at = now
         finding.save(update_fields=["ended_at"])
         logger.info("ended: %s", finding)
+    telling.note(held.values(), ended.values(), now)

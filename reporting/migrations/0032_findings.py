@@ -14,6 +14,10 @@ class Migration(migrations.Migration):
                 ("id", models.IntegerField(default=1, primary_key=True, serialize=False)),
                 ("begun_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "reported_at",
+                    models.DateTimeField(help_text="When HEARTBEAT_URL was last called.", null=True),
+                ),
             ],
         ),
         migrations.CreateModel(

@@ -3,6 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+from reporting.models.alerts import AlertDelivery, AlertMute, AlertRule
 from reporting.models.audit import AuditEntry
 from reporting.models.automation import AutomationRun
 from reporting.models.beats import Beat
@@ -18,6 +19,9 @@ from reporting.models.parity import ParityCheck, RepairRequest
 from reporting.models.runs import ExportRun, RunLogLine
 
 __all__ = [
+    "AlertDelivery",
+    "AlertMute",
+    "AlertRule",
     "AuditEntry",
     "AutomationRun",
     "Beat",

@@ -41,6 +41,9 @@ class AuditEntry(models.Model):
         RECORD_FOLLOWUP = "record_followup", "Recorded a follow-up"
         ENABLE_DESTINATION = "enable_destination", "Enabled a destination"
         REPAIR_WAREHOUSE = "repair_warehouse", "Repaired the warehouse"
+        MUTE_ALERTS = "mute_alerts", "Muted alerts"
+        UNMUTE_ALERTS = "unmute_alerts", "Unmuted alerts"
+        TEST_ALERTS = "test_alerts", "Sent test alerts"
         LOCK_OUT = "lock_out", "Locked out after failed sign-ins"
 
     id = models.BigAutoField(primary_key=True)

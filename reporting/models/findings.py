@@ -190,6 +190,7 @@ class HealthLook(models.Model):
     id = models.IntegerField(primary_key=True, default=1)
     begun_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    reported_at = models.DateTimeField(null=True, help_text="When HEARTBEAT_URL was last called.")
 
     def __str__(self) -> str:
         return f"look of {self.begun_at:%Y-%m-%d %H:%M:%S}"

@@ -14,6 +14,7 @@ from reporting.feeds import FEEDS, Feed
 
 VIEW, EXPORT, START = "reporting.view_exportrun", "reporting.export_data", "reporting.start_exportrun"
 FOLLOW_UP, REWIND = "reporting.add_guardrailfollowup", "reporting.rewind_checkpoint"
+MUTE = "reporting.add_alertmute"
 #: Each of them opens the pages of the checkpoints.
 CHECKPOINTS = ("reporting.view_checkpoint", "reporting.change_checkpoint", REWIND)
 
@@ -53,6 +54,11 @@ def is_on_reports(request: HttpRequest) -> bool:
 def may_view(request: HttpRequest) -> bool:
     """Whether the sidebar shows the operator pages to the user."""
     return user_of(request).has_perm(VIEW)
+
+
+def is_on_alerts(request: HttpRequest) -> bool:
+    """Whether the sidebar marks the page of alerts as the one on show."""
+    return request.path == "/admin/reports/alerts"
 
 
 def may_view_audit(request: HttpRequest) -> bool:

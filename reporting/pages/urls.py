@@ -2,13 +2,29 @@
 
 from django.urls import path
 
-from reporting.pages import cards, csv_files, followups, onboarding, parity, reports, rows, run_history, runs, verdict
+from reporting.pages import (
+    alerts,
+    cards,
+    csv_files,
+    followups,
+    onboarding,
+    parity,
+    reports,
+    rows,
+    run_history,
+    runs,
+    verdict,
+)
 
 app_name = "pages"
 
 urlpatterns = [
     path("reports", reports.reports, name="reports"),
     path("reports/verdict", verdict.verdict_fragment, name="verdict"),
+    path("reports/alerts", alerts.alerts, name="alerts"),
+    path("reports/alerts/mute", alerts.mute, name="mute-alerts"),
+    path("reports/alerts/mutes/<int:mute_id>/lift", alerts.unmute, name="unmute-alerts"),
+    path("reports/alerts/test", alerts.test, name="test-alerts"),
     path("reports/cards", cards.cards_fragment, name="cards"),
     path("reports/followups", followups.one_click, name="one-click-followup"),
     path("onboarding", onboarding.onboarding, name="onboarding"),

@@ -16,9 +16,9 @@ from email.utils import parsedate_to_datetime
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from reporting.webhooks.signing import signed_headers
 from smplat.lib import outgoing
 from smplat.lib.addresses import without_secrets
+from smplat.lib.signing import signed_headers
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 5

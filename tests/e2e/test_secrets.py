@@ -28,9 +28,18 @@ ORDER = "00000000-0000-4000-8000-000000000007"
 UNFINISHED = """
 SELECT (SELECT count(*) FROM reporting_exportrun WHERE state IN ('queued', 'running')),
        (SELECT count(*) FROM reporting_slackmessage WHERE state = 'waiting'),
-       (SELECT count(*) FROM telemetry_forward)
+       (SELECT count(*) FROM telemetry_forward),
+       (SELECT count(*) FROM reporting_alertdelivery WHERE attempts = 0)
 """
-VALUES = {"order_id": ORDER, "key": ORDER, "content_type_id": "1", "object_id": "1", "id": "1", "token": "x"}
+VALUES = {
+    "order_id": ORDER,
+    "key": ORDER,
+    "mute_id": "1",
+    "content_type_id": "1",
+    "object_id": "1",
+    "id": "1",
+    "token": "x",
+}
 #: Commands that fail for want of what their settings name, and say so.
 COMMANDS = [
     ["manage.py", "check", "--deploy"],

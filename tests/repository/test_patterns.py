@@ -46,6 +46,7 @@ WORST: dict[str, tuple[str, Callable[[int], str | bytes]]] = {
     repr("[0-9]{1,18}"): ("fullmatch", lambda n: "1" * n),
     repr("/admin/(reports|onboarding)(/|$)"): ("match", lambda n: "/admin/reports" * n),
     repr("-?[0-9]{1,18}"): ("fullmatch", lambda n: "-" + "1" * n),
+    repr(r"[a-z][a-z0-9+.-]{0,31}://\S+"): ("fullmatch", lambda n: "a" * 32 + "://" + "a" * n + " "),
     repr("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"): ("fullmatch", lambda n: "a" * n),
     repr("[A-Za-z0-9/._-]+"): ("fullmatch", lambda n: "a" * n + " "),
     repr("(application/(json|x-ndjson)|text/(csv|html|plain))$"): ("match", lambda n: "application/json" * n),

@@ -14,6 +14,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from reporting.models import (
+    AlertRule,
     AuditEntry,
     AutomationRun,
     Checkpoint,
@@ -31,6 +32,7 @@ from tests.urlconf import filled_in, routes
 OPEN, KEY, STAFF, SIGNED = "open", "key", "staff", "signed"
 VIEW, EXPORT, START = "reporting.view_exportrun", "reporting.export_data", "reporting.start_exportrun"
 FOLLOW_UP, REWIND = "reporting.add_guardrailfollowup", "reporting.rewind_checkpoint"
+MUTE = "reporting.add_alertmute"
 
 #: Method and route, and who may: any one of them is enough, where "+" joins what takes both. Nobody may where there is
 #: none.
@@ -68,6 +70,10 @@ ROWS: dict[tuple[str, str], set[str]] = {
     ("POST", "admin/reports"): {f"{VIEW}+{FOLLOW_UP}"},
     ("GET", "admin/reports/"): {OPEN},
     ("GET", "admin/reports/verdict"): {VIEW},
+    ("GET", "admin/reports/alerts"): {VIEW},
+    ("POST", "admin/reports/alerts/mute"): {MUTE},
+    ("POST", "admin/reports/alerts/mutes/<int:mute_id>/lift"): {MUTE},
+    ("POST", "admin/reports/alerts/test"): {MUTE},
     ("GET", "admin/reports/cards"): {VIEW},
     ("POST", "admin/reports/followups"): {FOLLOW_UP},
     ("GET", "admin/reports/runs/"): {VIEW},
@@ -131,21 +137,23 @@ for name in EVIDENCE:
             ROWS[method, f"admin/{app}/{model}/{page}"] = set()
     ROWS["POST", f"admin/{app}/{model}/<path:object_id>/change/"] = may_view if model == "checkpoint" else set()
 
-#: The accounts: who may view them, and who may change them.
-for model in ("user", "group"):
-    view, add, change, delete = (f"auth.{action}_{model}" for action in ("view", "add", "change", "delete"))
+#: What operators edit: accounts, and exceptions of alerts. Who may view them, and who may change them.
+for name in ("auth.user", "auth.group", "reporting.alertrule"):
+    app, model = name.split(".")
+    view, add, change, delete = (f"{app}.{action}_{model}" for action in ("view", "add", "change", "delete"))
     ROWS |= {
-        ("GET", f"admin/auth/{model}/"): {view, change},
-        ("GET", f"admin/auth/{model}/<path:object_id>/"): {STAFF},
-        ("GET", f"admin/auth/{model}/<path:object_id>/change/"): {view, change},
-        ("GET", f"admin/auth/{model}/<path:object_id>/history/"): {view, change},
-        ("POST", f"admin/auth/{model}/<path:object_id>/change/"): {change},
-        ("GET", f"admin/auth/{model}/<path:object_id>/delete/"): {delete},
-        ("POST", f"admin/auth/{model}/<path:object_id>/delete/"): {delete},
+        ("GET", f"admin/{app}/{model}/"): {view, change},
+        ("GET", f"admin/{app}/{model}/<path:object_id>/"): {STAFF},
+        ("GET", f"admin/{app}/{model}/<path:object_id>/change/"): {view, change},
+        ("GET", f"admin/{app}/{model}/<path:object_id>/history/"): {view, change},
+        ("POST", f"admin/{app}/{model}/<path:object_id>/change/"): {change},
+        ("GET", f"admin/{app}/{model}/<path:object_id>/delete/"): {delete},
+        ("POST", f"admin/{app}/{model}/<path:object_id>/delete/"): {delete},
     }
+for name in ("auth/group", "reporting/alertrule"):
+    add = f"{name.replace('/', '.add_')}"
+    ROWS |= {("GET", f"admin/{name}/add/"): {add}, ("POST", f"admin/{name}/add/"): {add}}
 ROWS |= {
-    ("GET", "admin/auth/group/add/"): {"auth.add_group"},
-    ("POST", "admin/auth/group/add/"): {"auth.add_group"},
     # Django lets nobody add an account who could not change it afterwards.
     ("GET", "admin/auth/user/add/"): {"auth.add_user+auth.change_user"},
     ("POST", "admin/auth/user/add/"): {"auth.add_user+auth.change_user"},
@@ -161,6 +169,7 @@ VALUES = {
     "run_id": UUID,
     "key": UUID,
     "content_type_id": "1",
+    "mute_id": "1",
     "id": "1",
     "token": "made-up",
 }
@@ -230,6 +239,7 @@ def stored(model: type[Model]) -> str:
         AuditEntry.objects.create(username="u", action=AuditEntry.Action.START_RUN, subject=feed)
         SlackMessage.objects.create(dedupe_key="once", webhook="SLACK_WEBHOOK_URL", text="Hello")
         WebhookDestination.objects.create(name="SEGMENTS")
+        AlertRule.objects.create(channel="ops@shop.example")
     return str(model._default_manager.values_list("pk", flat=True)[0])
 
 

@@ -21,8 +21,12 @@ from reporting.feeds import FEEDS, Feed
 from reporting.feeds.shapes import model_of
 from reporting.insights import automation
 from reporting.models import (
+    AlertDelivery,
+    AlertMute,
+    AlertRule,
     AuditEntry,
     ExportRun,
+    Finding,
     ParityCheck,
     PricingExperimentSegment,
     ProviderGuardrailStatus,
@@ -127,6 +131,10 @@ def _capture_and_record() -> None:
     create_follow_up(**FOLLOW_UP)
     create_follow_up(**FOLLOW_UP | {"conversion_href": f"http://{MARKUP}"})
     newest = create_follow_up(**FOLLOW_UP | {"conversion_href": f"\thttp://x/{MARKUP}", "conversion_cursor": None})
+    AlertRule.objects.create(channel="x")
+    AlertMute.objects.create(kind="drift", reason="x")
+    AlertDelivery.objects.create(channel="x", event="test")
+    Finding.objects.create(kind="drift", sentence="x")
     ProviderGuardrailStatus.objects.create(
         provider_id=MARKUP, provider_name=MARKUP, last_action=MARKUP, last_follow_up_id=newest.pk
     )
@@ -155,7 +163,11 @@ def _paths(route: str) -> list[str]:
         return [filled_in(route, feed_key=feed.key, key=str(key)) for feed in FEEDS.values() for key in _keys(feed)]
     feeds = FEEDS if "feed" in route else [""]
     runs = ExportRun.objects.values_list("pk", flat=True) if "run_id" in route else [""]
-    return [filled_in(route, feed=feed, feed_key=feed, run_id=str(run), **_one()) for feed in feeds for run in runs]
+    return [
+        filled_in(route, feed=feed, feed_key=feed, run_id=str(run), mute_id="1", **_one())
+        for feed in feeds
+        for run in runs
+    ]
 
 
 def _one() -> dict[str, str]:

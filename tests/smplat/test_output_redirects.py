@@ -93,7 +93,7 @@ class TestEveryAddress:
     def test_it_leads_on_within_the_site_alone(self, operator):
         address = "/\\elsewhere.example"
         capture_quick_orders()
-        values = {**VALUES, "run_id": str(export().pk), "object_id": address, "content_type_id": "1"}
+        values = {**VALUES, "run_id": str(export().pk), "object_id": address, "content_type_id": "1", "mute_id": "1"}
         given = {
             **dict.fromkeys(NAMES, address),
             "_changelist_filters": f"next={address}",

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from reporting.alerts import outbox
 from reporting.feeds import FEEDS
-from reporting.insights import automation, published
+from reporting.insights import automation, heartbeat, published
 from reporting.lake import storage
 from reporting.models import ExportRun, messages
 from smplat import settings as read_settings
@@ -41,6 +41,10 @@ def post_to_slack(setting: str) -> None:
 def forward(setting: str) -> None:
     with suppress(forwarding.RetryableError):
         forwarding.send(b"{}", "application/json")
+
+
+def beat(setting: str) -> None:
+    heartbeat.start()
 
 
 def read_statuses(setting: str) -> None:
@@ -81,13 +85,14 @@ ASKED: dict[str, Callable[[str], None]] = {
     **dict.fromkeys(["SLACK_WEBHOOK_URL", *SLACK], post_to_slack),
     **dict.fromkeys(STATUSES, read_statuses),
     "TELEMETRY_ENDPOINT": forward,
+    "HEARTBEAT_URL": beat,
     "GUARDRAIL_WORKFLOW_TELEMETRY_SUMMARY_URL": read_summary,
     "API_BASE_URL": export_over_http,
     "AWS_S3_ENDPOINT_URL": use_lake,
     "OIDC_ISSUER_URL": describe_provider,
 }
 #: Those that are shown or connected to by drivers, which know no redirects.
-NOT_ASKED = {"PUBLIC_BASE_URL", "DATABASE_URL", "REDIS_URL", "WAREHOUSE_URL"}
+NOT_ASKED = {"PUBLIC_BASE_URL", "DATABASE_URL", "REDIS_URL", "WAREHOUSE_URL", "EMAIL_URL"}
 NOT_ASKED |= {name for name in read_settings.SETTING_NAMES if name.endswith("_WORKFLOW_URL")}
 
 
@@ -156,6 +161,8 @@ def test_no_address_of_a_request_is_asked(settings, inner, outer, operator, api,
 def test_nothing_but_one_module_asks_servers_of_others():
     # The launcher and the demo ask the desk itself.
     allowed = {"smplat/lib/outgoing.py", "smplat/launch.py", "smplat/demo/__main__.py"}
+    # An e-mail alert goes to the server of a setting, by Django's client for it.
+    allowed |= {"reporting/alerts/channels/email.py"}
     # They speak to django-allauth in the words of requests, and ask by outgoing.
     allowed |= {"smplat/signin/provider.py", "smplat/signin/single_sign_on.py"}
     found = {

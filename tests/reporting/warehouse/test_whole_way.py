@@ -15,7 +15,7 @@ from reporting.feeds import FEEDS
 from reporting.feeds.checksums import id_sum_sql
 from reporting.feeds.shapes import model_of, warehouse_rows, wire_rows
 from reporting.models import ExportRun
-from reporting.webhooks import signing
+from smplat.lib import signing
 from tests.factories import quick_order_event, workflow_event
 from tests.reporting.warehouse.builders import opened, table
 

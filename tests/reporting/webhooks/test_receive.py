@@ -21,7 +21,8 @@ from reporting.feeds.checksums import id_number
 from reporting.feeds.lines import Line
 from reporting.feeds.shapes import model_of, warehouse_rows, wire_rows
 from reporting.lake import storage
-from reporting.webhooks import receive, signing
+from reporting.webhooks import receive
+from smplat.lib import signing
 from smplat.lib.times import iso
 from tests.database import record_follow_up, record_segment
 

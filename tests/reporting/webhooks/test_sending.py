@@ -22,7 +22,8 @@ from reporting.exports.sinks.webhook import MAX_BYTES, WebhookSink
 from reporting.feeds import FEEDS
 from reporting.feeds.lines import Line
 from reporting.models import WebhookDestination
-from reporting.webhooks import sending, signing
+from reporting.webhooks import sending
+from smplat.lib import signing
 from tests import ROOT
 from tests.fakes import FakeServer, Reply, closed_port_url, dripping, fake_server, tcp_server
 
