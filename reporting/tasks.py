@@ -9,6 +9,7 @@ from reporting.feeds import FEEDS
 from reporting.insights import automation, conversion_totals, health
 from reporting.models import ExportRun
 from reporting.warehouse import loading, parity
+from telemetry import refusals
 
 
 @shared_task(name="reporting.export_on_schedule")
@@ -75,8 +76,9 @@ def fold_conversions() -> None:
 
 @shared_task(name="reporting.fold_ledger")
 def fold_ledger() -> None:
-    """Add new tallies and rows to the totals of the conservation ledger."""
+    """Add new tallies and rows to the totals of the ledger, and forget refused events beyond their bounds."""
     ledger.fold()
+    refusals.prune()
 
 
 @shared_task(name="reporting.look_at_health")

@@ -445,6 +445,13 @@ UNFOLD = {
                         "permission": "reporting.pages.frame.may_view",
                     },
                     {
+                        "title": "Refused",
+                        "icon": "block",
+                        "link": "/admin/reports/refused",
+                        "active": "reporting.pages.frame.is_on_refused",
+                        "permission": "reporting.pages.frame.may_view",
+                    },
+                    {
                         "title": "Alerts",
                         "icon": "notifications",
                         "link": "/admin/reports/alerts",
@@ -456,6 +463,11 @@ UNFOLD = {
                         "icon": "policy",
                         "link": "/admin/reporting/auditentry/",
                         "permission": "reporting.pages.frame.may_view_audit",
+                    },
+                    {
+                        "title": "API docs",
+                        "icon": "api",
+                        "link": "/api/docs/",
                     },
                 ],
             }

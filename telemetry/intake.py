@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 from typing import Any, cast
 
 from django.db.models import TextField
 
 from smplat.lib.times import is_accepted
-from telemetry import store
+from telemetry import refusals, store
 from telemetry.bodies import problem_of
 from telemetry.models import kinds
+from telemetry.refusals import Sender
 from telemetry.store import NO_FEED, Model, Row
 
 # Namespace of the UUIDv5 (RFC 9562, section 5.5) of ids that are no UUIDs. Changing it would store old events again.
@@ -62,11 +64,13 @@ class Prepared:
         rows: what is to be stored, by table, in the client's order.
         counts: what the request brought for the ledger.
         intake: what became of the events that are not to be stored.
+        refusals: what is kept of those that cannot be.
     """
 
     rows: dict[Model, list[Row]]
     counts: Counts
     intake: Intake
+    refusals: list[Row] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -74,23 +78,28 @@ class Prepared:
         return sum(map(len, self.rows.values()))
 
 
-def capture(events: list[Any], models: tuple[Model, ...], *, is_storable: bool = False) -> Intake:
+def capture(
+    events: list[Any], models: tuple[Model, ...], *, is_storable: bool = False, sender: Sender | None = None
+) -> Intake:
     """Store each of ``events`` once, in one INSERT whatever their number, and commit; count them for the ledger in it.
 
     Args:
         events: parsed values in the client's order; see :mod:`telemetry.bodies`.
         models: the feeds that the route takes; events of others are counted as ignored.
         is_storable: whether :func:`telemetry.bodies.problem_of` is known to find nothing in them.
+        sender: where they came from, to be kept with those that are refused; None where nothing is kept of them.
 
     Returns:
         What became of each event. It is complete when this returns: the rows are committed.
     """
-    prepared = prepare(events, models, is_storable=is_storable)
+    prepared = prepare(events, models, is_storable=is_storable, sender=sender)
     attribute([prepared], store.insert(*merged([prepared])))
     return prepared.intake
 
 
-def prepare(events: list[Any], models: tuple[Model, ...], *, is_storable: bool = False) -> Prepared:
+def prepare(
+    events: list[Any], models: tuple[Model, ...], *, is_storable: bool = False, sender: Sender | None = None
+) -> Prepared:
     """Make rows of ``events``; the arguments are those of :func:`capture`."""
     intake = Intake()
     received_at = datetime.now(UTC)
@@ -117,11 +126,21 @@ def prepare(events: list[Any], models: tuple[Model, ...], *, is_storable: bool =
             counts[_line_of(event, models)]["rejected"] += 1
     for model, given in rows.items():
         counts[model._meta.label]["given"] = len(given)
-    return Prepared(rows, counts, intake)
+    return Prepared(rows, counts, intake, _refusals(events, models, intake, sender))
 
 
-def merged(requests: Sequence[Prepared]) -> tuple[dict[Model, list[Row]], list[Row]]:
-    """The rows and tallies of all ``requests`` as :func:`telemetry.store.insert` takes them."""
+def _refusals(events: list[Any], models: tuple[Model, ...], intake: Intake, sender: Sender | None) -> list[Row]:
+    if sender is None or not intake.rejected:
+        return []
+    kept = islice(intake.rejected.items(), refusals.MAX_A_REQUEST)
+    return [
+        refusals.row(sender, _line_of(events[index], models), index, events[index], refused.name, refused.problem)
+        for index, refused in kept
+    ]
+
+
+def merged(requests: Sequence[Prepared]) -> tuple[dict[Model, list[Row]], list[Row], list[Row]]:
+    """The rows, tallies and refusals of all ``requests`` as :func:`telemetry.store.insert` takes them."""
     counts: Counts = {}
     rows: dict[Model, dict[str, Row]] = {}
     for request in requests:
@@ -133,7 +152,8 @@ def merged(requests: Sequence[Prepared]) -> tuple[dict[Model, list[Row]], list[R
             firsts = rows.setdefault(model, {})
             for row in given:
                 firsts.setdefault(row["event_id"], row)
-    return {model: list(firsts.values()) for model, firsts in rows.items()}, _tallies(counts)
+    refused = [row for request in requests for row in request.refusals]
+    return {model: list(firsts.values()) for model, firsts in rows.items()}, _tallies(counts), refused
 
 
 def attribute(requests: Sequence[Prepared], new: dict[Model, set[str]]) -> None:

@@ -208,6 +208,30 @@ class IntakeTotal(models.Model):
         return f"{self.line or 'no feed'}: {self.received}"
 
 
+class Refusal(models.Model):
+    """An event that could not be stored, for people to see why; see :mod:`telemetry.refusals`."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+    route = models.TextField(help_text="The route that it was posted to.")
+    line = models.TextField(blank=True, help_text="The label of the model of its feed; empty for no feed.")
+    index = models.IntegerField(help_text="Its place in the request.")
+    field = models.TextField(help_text="What was wrong.")
+    reason = models.TextField(help_text="What is allowed there.")
+    origin = models.TextField(blank=True, help_text="The Origin header.")
+    client = models.TextField(help_text="The address of the client.")
+    event = models.TextField(help_text="Its first 2 KB, with the values of unlisted fields masked.")
+
+    class Meta:
+        indexes: ClassVar = [
+            # The page and its bars, and what is too old.
+            models.Index(fields=["at"], name="refusals_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}"
+
+
 class ImportTotal(models.Model):
     """How many of a line's accepted rows an import of the replaced system's brought."""
 

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from psycopg import sql
 
 from smplat.lib import prepared
-from telemetry.models import IntakeTally, TelemetryEvent
+from telemetry.models import IntakeTally, Refusal, TelemetryEvent
 
 Row = dict[str, Any]
 Model = type[TelemetryEvent]
@@ -20,7 +20,7 @@ Model = type[TelemetryEvent]
 NO_FEED = ""
 
 
-def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> dict[Model, set[str]]:
+def insert(rows: dict[Model, list[Row]], tallies: list[Row], refusals: list[Row]) -> dict[Model, set[str]]:
     """Insert ``rows`` and return which ids were new in each table; rows with a known id are left out.
 
     Rows and tallies are committed when this returns, unless the caller holds a transaction open.
@@ -29,11 +29,12 @@ def insert(rows: dict[Model, list[Row]], tallies: list[Row]) -> dict[Model, set[
         rows: the rows of each table, no two with the same id.
         tallies: what the requests brought, by line of the ledger: ``line``, ``received``, ``given`` (how many events
             the line's rows were made of), ``ignored``, ``rejected`` and ``minted``.
+        refusals: what is kept of events that cannot be stored; see :func:`telemetry.refusals.row`.
 
     Raises:
         django.db.DatabaseError: nothing was stored.
     """
-    insertion = Insertion(rows, tallies)
+    insertion = Insertion(rows, tallies, refusals)
     try:
         new = prepared.execute(insertion.statement, insertion.parameters)
     except OperationalError:
@@ -52,10 +53,10 @@ class Insertion:
         parameters: its parameters.
     """
 
-    def __init__(self, rows: dict[Model, list[Row]], tallies: list[Row]) -> None:
+    def __init__(self, rows: dict[Model, list[Row]], tallies: list[Row], refusals: list[Row]) -> None:
         self._models = _in_order(rows)
-        self.statement = _statement(self._models)
-        sent = (*(rows[model] for model in self._models), tallies)
+        self.statement = _statement(self._models, has_refusals=bool(refusals))
+        sent = (*(rows[model] for model in self._models), tallies, *([refusals] if refusals else []))
         self.parameters = [orjson.dumps(part).decode() for part in sent]
 
     def new_of(self, row: Sequence[Any]) -> dict[Model, set[str]]:
@@ -69,8 +70,11 @@ def _in_order(models: Any) -> tuple[Model, ...]:
 
 
 @cache
-def _statement(models: tuple[Model, ...]) -> bytes:
-    """The one statement that inserts into the tables of ``models``, gives the ids of new rows and keeps the tallies."""
+def _statement(models: tuple[Model, ...], *, has_refusals: bool) -> bytes:
+    """The one statement that inserts into the tables of ``models``, gives the ids of new rows and keeps the tallies.
+
+    Few requests have anything refused, so the others do not carry what keeps that.
+    """
     names = [sql.Identifier(model._meta.db_table) for model in models]
     inserts = [sql.SQL("{} AS ({}), ").format(name, _insert(model)) for name, model in zip(names, models, strict=True)]
     new: list[sql.Composable] = [sql.SQL("(SELECT array_agg(event_id::text) FROM {})").format(name) for name in names]
@@ -82,6 +86,7 @@ def _statement(models: tuple[Model, ...]) -> bytes:
         inserts=sql.SQL("").join(inserts),
         counts=sql.SQL(" ").join(counts),
         tallies=sql.Identifier(IntakeTally._meta.db_table),
+        refusals=_REFUSALS.format(sql.Identifier(Refusal._meta.db_table)) if has_refusals else sql.SQL(""),
         new=sql.SQL(", ").join(new or [sql.NULL]),
     ).as_bytes(None)
 
@@ -98,8 +103,18 @@ _WITH_TALLIES = sql.SQL(
                 line text, received integer, given integer, ignored integer, rejected integer, minted integer
             )
         LEFT JOIN stored ON stored.line = sent.line
-    )
+    ) {refusals}
     SELECT {new}
+    """
+)
+_REFUSALS = sql.SQL(
+    """
+    , refused AS (
+        INSERT INTO {} (route, line, index, field, reason, origin, client, event)
+        SELECT route, line, index, field, reason, origin, client, event FROM jsonb_to_recordset(%s::jsonb) AS sent (
+            route text, line text, index integer, field text, reason text, origin text, client text, event text
+        )
+    )
     """
 )
 

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from smplat.lib.clients import address
 from smplat.lib.errors import TooLargeError
 from telemetry import forwarding, metrics
 from telemetry.bodies import Body, BodyError, TooManyEventsError, parse
@@ -18,6 +19,7 @@ from telemetry.capture import MEDIA_TYPES, NDJSON, Route, media_type, none_of, s
 from telemetry.intake import capture
 from telemetry.models import kinds
 from telemetry.openapi import capture_schema
+from telemetry.refusals import Sender
 from telemetry.throttles import CaptureThrottle
 
 
@@ -36,7 +38,8 @@ class CaptureView(APIView):
         """Store the body's events and say what became of each."""
         content = _content(request)
         body = _parse(content, _content_type(request))
-        intake = capture(body.events, self.route.models, is_storable=body.is_storable)
+        sender = Sender(self.route.path, request.headers.get("Origin", ""), address(request))
+        intake = capture(body.events, self.route.models, is_storable=body.is_storable, sender=sender)
         metrics.count(intake)
         if refusal := self.route.refusal(body, intake):
             raise ValidationError(refusal)

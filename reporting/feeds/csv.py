@@ -37,7 +37,8 @@ _CSV = sql.SQL("(FORMAT csv)")
 # A spreadsheet runs a cell that starts with one of these as a formula (OWASP, "CSV injection"); it takes the wide
 # forms of East Asian keyboards for the narrow ones. The function ascii() gives the code point of a first character; a
 # regular expression would cost as much as all the rest of a row.
-_FORMULA = sql.SQL(", ").join([sql.Literal(ord(character)) for character in "=+-@\t\r\n＝＋－＠"])
+_FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
+_FORMULA = sql.SQL(", ").join([sql.Literal(ord(character)) for character in _FORMULA_STARTS])
 
 
 def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: bool) -> Generator[bytes, None, None]:
@@ -65,6 +66,11 @@ def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: b
         if written < count:
             return
         left, chunk = None if left is None else left - written, _LATER_ROWS
+
+
+def defused(cell: str) -> str:
+    """A cell that a spreadsheet does not run, where PostgreSQL does not write the file."""
+    return f"'{cell}" if cell and cell[0] in _FORMULA_STARTS else cell
 
 
 def facts(listing: Listing, rows: int, before: str | None, with_bom: bool) -> str:

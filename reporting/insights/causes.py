@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -24,6 +24,7 @@ from reporting.models import Checkpoint, CheckpointMove, ExportRun, ParityCheck,
 from reporting.models.beats import Beat
 from reporting.models.findings import Finding, Kind
 from smplat.lib.words import counted
+from telemetry.models import Refusal
 
 #: A queued run that waits for longer has no worker.
 STUCK_AFTER = timedelta(minutes=1)
@@ -35,6 +36,8 @@ CHECK_AGE = timedelta(hours=3)
 MIN_FREE = 0.05
 #: Slack fails where a message waits after so many attempts.
 MAX_ATTEMPTS = 3
+#: So many events refused in so long, and so many times the usual number, are worth a look.
+REFUSAL_WINDOW, MIN_REFUSALS, MAX_REFUSAL_FACTOR = timedelta(minutes=10), 20, 3
 _MAX_ERROR = 300
 
 
@@ -146,6 +149,19 @@ def _differences(feed: str, figures: dict[str, Any], at: datetime, page: str) ->
         yield _finding(Kind.ROWS_QUARANTINED, sentence, at, feed, page)
 
 
+def refusals() -> Iterator[Finding]:
+    """Events that are refused far more often than usual."""
+    now = timezone.now()
+    begins, day = now - REFUSAL_WINDOW, now - timedelta(days=1)
+    refused = Refusal.objects.filter(at__gt=day).aggregate(
+        recent=Count("id", filter=Q(at__gt=begins)), before=Count("id", filter=Q(at__lte=begins))
+    )
+    usual = refused["before"] * (REFUSAL_WINDOW / (begins - day))
+    if refused["recent"] > max(MIN_REFUSALS, MAX_REFUSAL_FACTOR * usual):
+        sentence = f"{refused['recent']:,} events were refused in 10 minutes; usual is {usual:,.0f}."
+        yield _finding(Kind.REFUSALS, sentence, begins, url=reverse("pages:refused"))
+
+
 def rewound() -> Iterator[Finding]:
     """Checkpoints that an operator moved back, and no export has passed since."""
     reached = dict(Checkpoint.objects.values_list("feed", "position"))
@@ -208,6 +224,7 @@ CAUSES: tuple[Callable[[], Iterator[Finding]], ...] = (
     stuck_runs,
     drifting,
     warehouse,
+    refusals,
     rewound,
     writers,
     destinations,

@@ -37,6 +37,7 @@ class Kind(models.TextChoices):
     DESTINATION_DISABLED = "destination_disabled", "Webhook disabled"
     ROWS_QUARANTINED = "rows_quarantined", "Rows quarantined"
     WAREHOUSE_UNCHECKED = "warehouse_unchecked", "Warehouse not checked"
+    REFUSALS = "refusals", "Refusals above usual"
     REWOUND = "rewound", "Checkpoint rewound"
     LONG_WRITER = "long_writer", "Exports held back"
     SLACK_FAILING = "slack_failing", "Slack not delivering"
@@ -105,6 +106,12 @@ _NATURES = {
         Severity.WARNING,
         "The last check of the warehouse failed, or is over three hours old.",
         "Open warehouse",
+        "reporting.view_exportrun",
+    ),
+    Kind.REFUSALS: Nature(
+        Severity.WARNING,
+        "More than 20 events were refused in ten minutes, and more than three times the usual number of the last day.",
+        "Open refused",
         "reporting.view_exportrun",
     ),
     Kind.REWOUND: Nature(

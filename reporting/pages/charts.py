@@ -134,6 +134,15 @@ def trend(values: Sequence[int], width: float = 112.0, height: float = 24.0) -> 
     )
 
 
+def small_bars(values: Sequence[int], max_value: int, height: float = 24.0, pitch: float = 8.0) -> list[Bar]:
+    """Small bars of one series, as high as their share of ``max_value``; a value that is not 0 can be seen."""
+    heights = [round(max(height * value / (max_value or 1), 2.0 if value else 0.0), 2) for value in values]
+    return [
+        Bar("", number * pitch, round(height - high, 2), pitch - 2, high, value)
+        for number, (value, high) in enumerate(zip(values, heights, strict=True))
+    ]
+
+
 def _y(value: float, max_value: float, height: float) -> float:
     margin = 5.0
     return height - margin - (height - 2 * margin) * value / max_value

@@ -56,6 +56,11 @@ def may_view(request: HttpRequest) -> bool:
     return user_of(request).has_perm(VIEW)
 
 
+def is_on_refused(request: HttpRequest) -> bool:
+    """Whether the sidebar marks the page of refused events as the one on show."""
+    return request.path == "/admin/reports/refused"
+
+
 def is_on_alerts(request: HttpRequest) -> bool:
     """Whether the sidebar marks the page of alerts as the one on show."""
     return request.path == "/admin/reports/alerts"

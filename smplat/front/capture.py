@@ -22,6 +22,7 @@ from telemetry import forwarding, throttles
 from telemetry.bodies import BodyError, TooManyEventsError, parse
 from telemetry.capture import MEDIA_TYPES, NDJSON, Route, media_type, routes, summary
 from telemetry.intake import Intake, Prepared, prepare
+from telemetry.refusals import Sender
 from telemetry.writer import FullError, Writer
 
 # A larger body is parsed in a thread, so that it holds up nobody else for long.
@@ -67,7 +68,7 @@ class CaptureDoor:
         # What a header means that is sent twice is for Django to say.
         if headers is None or len(given) < len(scope["headers"]):
             return None
-        prepared = _read(route, content, given)
+        prepared = _read(route, content, given, address)
         if prepared is None or not await self._is_within_limit(address):
             return None
         try:
@@ -99,7 +100,7 @@ def _kind(scope: dict[str, Any], headers: dict[bytes, bytes]) -> _Kind:
     return scope["path"], tuple(headers.get(name) for name in _TELLING)
 
 
-def _read(route: Route, content: bytes, headers: dict[bytes, bytes]) -> Prepared | None:
+def _read(route: Route, content: bytes, headers: dict[bytes, bytes], address: str) -> Prepared | None:
     """The events of a request; None where it is to be refused."""
     kind = media_type(headers.get(_CONTENT_TYPE, b"").decode("latin-1"))
     if kind not in MEDIA_TYPES or len(content) > settings.TELEMETRY_MAX_BODY_BYTES:
@@ -108,7 +109,8 @@ def _read(route: Route, content: bytes, headers: dict[bytes, bytes]) -> Prepared
         body = parse(content, kind == NDJSON, settings.TELEMETRY_MAX_EVENTS)
     except (BodyError, TooManyEventsError):
         return None
-    prepared = prepare(body.events, route.models, is_storable=body.is_storable)
+    sender = Sender(route.path, headers.get(b"origin", b"").decode("latin-1"), address)
+    prepared = prepare(body.events, route.models, is_storable=body.is_storable, sender=sender)
     return None if route.refusal(body, prepared.intake) else prepared
 
 

@@ -70,6 +70,8 @@ ROWS: dict[tuple[str, str], set[str]] = {
     ("POST", "admin/reports"): {f"{VIEW}+{FOLLOW_UP}"},
     ("GET", "admin/reports/"): {OPEN},
     ("GET", "admin/reports/verdict"): {VIEW},
+    ("GET", "admin/reports/refused"): {VIEW},
+    ("GET", "admin/reports/refused/csv"): {EXPORT},
     ("GET", "admin/reports/alerts"): {VIEW},
     ("POST", "admin/reports/alerts/mute"): {MUTE},
     ("POST", "admin/reports/alerts/mutes/<int:mute_id>/lift"): {MUTE},

@@ -1,5 +1,6 @@
 """The verdict: every kind of finding, by its real cause, on the line, in the API and in the metrics, and gone again."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from reporting.alerts import outbox
 from reporting.checkpoints import rewinds
@@ -25,7 +27,7 @@ from reporting.models import Beat, Checkpoint, ExportRun, Finding, HealthLook, R
 from reporting.models.findings import Kind
 from reporting.tasks import check_parity
 from reporting.warehouse import parity
-from telemetry.models import QuickOrderEvent
+from telemetry.models import QuickOrderEvent, Refusal
 from tests.database import (
     add_quick_orders,
     capture_quick_orders,
@@ -150,6 +152,14 @@ def disabled_destination(world: World) -> Iterator[None]:
     WebhookDestination.objects.all().enable()
 
 
+def many_refusals(world: World) -> Iterator[None]:
+    events: list[Any] = [{"name": 7}] * 21
+    body = json.dumps(events)
+    APIClient().generic("POST", "/api/telemetry", body, "application/json")
+    yield
+    Refusal.objects.update(at=Now() - timedelta(minutes=11))
+
+
 def rewound(world: World) -> Iterator[None]:
     move = rewinds.rewind("quick_order", None, to_position=Checkpoint.objects.get().position - 1)
     yield
@@ -240,6 +250,7 @@ CAUSES: dict[Callable[[World], Iterator[None]], tuple[Kind, str, str]] = {
     late_feed: (Kind.LATE_FEED, "quick_order", "Late: last successful run ended "),
     stuck_queue: (Kind.STUCK_QUEUE, "quick_order", "A run is waiting for a worker."),
     disabled_destination: (Kind.DESTINATION_DISABLED, "onboarding_segments", "has unsubscribed (410)"),
+    many_refusals: (Kind.REFUSALS, "", "21 events were refused in 10 minutes; usual is 0."),
     rewound: (Kind.REWOUND, "quick_order", "Rewound to "),
     long_writer: (Kind.LONG_WRITER, "quick_order", "is still writing, and exports wait for it."),
     refused_by_slack: (Kind.SLACK_FAILING, "", "Slack is not taking messages: Slack answered 400."),
