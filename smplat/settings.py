@@ -465,6 +465,13 @@ UNFOLD = {
                         "permission": "reporting.pages.frame.may_view_audit",
                     },
                     {
+                        "title": "Roles",
+                        "icon": "badge",
+                        "link": "/admin/reports/roles",
+                        "active": "reporting.pages.frame.is_on_roles",
+                        "permission": "reporting.pages.frame.may_view",
+                    },
+                    {
                         "title": "API docs",
                         "icon": "api",
                         "link": "/api/docs/",

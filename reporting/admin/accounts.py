@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -19,6 +20,12 @@ class AccountAdmin(DeclaredFilters, UserAdmin, ModelAdmin):  # type: ignore[misc
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    # An account without the two may not sign in, or sees nothing.
+    add_fieldsets = ((None, {"fields": ("username", "password1", "password2", "is_staff", "groups")}),)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
+        """A new account is an operator's unless somebody says otherwise."""
+        return {**super().get_changeform_initial_data(request), "is_staff": "on"}
 
 
 @admin.register(Group)

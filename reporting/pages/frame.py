@@ -61,6 +61,11 @@ def is_on_refused(request: HttpRequest) -> bool:
     return request.path == "/admin/reports/refused"
 
 
+def is_on_roles(request: HttpRequest) -> bool:
+    """Whether the sidebar marks the page of roles as the one on show."""
+    return request.path == "/admin/reports/roles"
+
+
 def is_on_alerts(request: HttpRequest) -> bool:
     """Whether the sidebar marks the page of alerts as the one on show."""
     return request.path == "/admin/reports/alerts"

@@ -72,6 +72,7 @@ ROWS: dict[tuple[str, str], set[str]] = {
     ("GET", "admin/reports/verdict"): {VIEW},
     ("GET", "admin/reports/refused"): {VIEW},
     ("GET", "admin/reports/refused/csv"): {EXPORT},
+    ("GET", "admin/reports/roles"): {VIEW},
     ("GET", "admin/reports/alerts"): {VIEW},
     ("POST", "admin/reports/alerts/mute"): {MUTE},
     ("POST", "admin/reports/alerts/mutes/<int:mute_id>/lift"): {MUTE},
