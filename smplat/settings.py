@@ -419,6 +419,7 @@ UNFOLD = {
         {"rel": "icon", "sizes": "any", "type": "image/svg+xml", "href": "/static/reporting/favicon.svg"}
     ],
     "STYLES": [f"reporting.pages.frame.{name}_styles" for name in ("desk", "charts", "runs", "followups", "rows")],
+    "COMMAND": {"search_callback": "reporting.pages.search.results", "search_models": False},
     "SIDEBAR": {
         "show_all_applications": True,
         "navigation": [

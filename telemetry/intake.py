@@ -201,7 +201,7 @@ def _row(model: Model, event: dict[str, Any], received_at: datetime) -> Row:
             metadata[key] = event[key]
     parts = {"": event, "guardrail": guardrail, "metadata": metadata}
     return {
-        "event_id": _event_id(event.get("id")),
+        "event_id": event_id_of(event.get("id")),
         "recorded_at": _recorded_at(event.get("recordedAt"), received_at),
         "metadata": metadata,
         "event": event,
@@ -258,7 +258,12 @@ def _object(event: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _event_id(value: Any) -> str:
+def event_id_of(value: Any) -> str:
+    """The UUID under which an event with the id ``value`` is stored; a new one for None.
+
+    Raises:
+        RefusedError: no event has such an id.
+    """
     if value is None:
         return str(uuid.uuid4())
     if not isinstance(value, str) or not 1 <= len(value) <= 200:

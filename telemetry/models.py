@@ -6,10 +6,10 @@ window of a feed; ``event`` is the event as it left the client.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from smplat.lib.feed_models import FeedModel, FeedQuerySet
 from telemetry.forward_models import Forward, ForwardBreaker
@@ -66,6 +66,15 @@ class TelemetryEvent(FeedModel):
 
 class QuickOrderQuerySet(TelemetryQuerySet):
     """How far shoppers get."""
+
+    def of_session(self, session_id: str, count: int) -> Self:
+        """The events of a session among the ``count`` newest arrivals, newest first.
+
+        An index of sessions would be written with every event, for a question that is asked now and then.
+        """
+        oldest = self.order_by("-position").values("position")[count : count + 1]
+        after = Coalesce(models.Subquery(oldest), 0)
+        return self.filter(session_id=session_id, position__gt=after).order_by("-position")
 
     def names_until(self, position: int, count: int) -> Iterable[tuple[str, int]]:
         """How often each name comes among the ``count`` newest arrivals at or before ``position``."""

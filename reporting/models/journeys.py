@@ -1,10 +1,11 @@
 """Onboarding journeys, their events, and the flat mirror of the pricing-experiment ones."""
 
 import uuid
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Func, Value
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from smplat.lib.feed_models import FeedModel
@@ -12,6 +13,16 @@ from smplat.lib.feed_models import FeedModel
 
 class OnboardingJourneyQuerySet(models.QuerySet["OnboardingJourney"]):
     """Journeys by order."""
+
+    def numbered_like(self, part: str) -> Self:
+        """Journeys whose order number holds ``part``, of three characters or more, in any case; the newest first.
+
+        An index finds the numbers that have all of the part's triples of characters.
+        """
+        triples = "order_number_triples(order_number) @> order_number_triples(%s)"
+        has_triples = RawSQL(triples, [part], output_field=models.BooleanField())
+        numbered = self.filter(has_triples, order_number__isnull=False, order_number__icontains=part)
+        return numbered.order_by("-created_at", "-id")
 
     def locked(self, order_id: uuid.UUID) -> "OnboardingJourney":
         """The journey of an order, made on first sight, held by this transaction until it ends."""
