@@ -21,11 +21,17 @@ _PAUSE_SECONDS = 10.0
 
 def begin(roles: Sequence[Beat.Role]) -> None:
     """Sign for this process in ``roles`` from now on, look at the desk in turn with the others, and send alerts."""
-    signs = [beats.this_process(role) for role in roles]
+    signs, said = [beats.this_process(role) for role in roles], ""
 
     def sign_and_look() -> None:
+        nonlocal said
         for sign in signs:
             beats.sign(sign)
+        # Each of several schedulers says so itself, since their logs are apart.
+        problem = beats.problem() if Beat.Role.SCHEDULER in roles else ""
+        if problem and problem != said:
+            logger.warning("%s", problem)
+        said = problem
         health.look_in_turn()
 
     def tell() -> None:

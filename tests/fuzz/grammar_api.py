@@ -23,6 +23,7 @@ READS: dict[str, dict[str, Value]] = {
     "/api/v1/reporting/onboarding/experiment-conversions": {"limit": parts.number, "cursor": parts.text},
     _FOLLOW_UPS: {**_PAGE, "providerId": parts.provider},
     "/api/v1/fulfillment/providers/automation/status/history": _WINDOW,
+    "/api/v1/health/findings": {},
     "/api/reporting/onboarding/experiment-events": _PAGE,
     "/api/reporting/onboarding/experiment-conversions": {"limit": parts.number, "cursor": parts.text},
     "/api/reporting/guardrail-followups": {**_PAGE, "providerId": parts.provider},

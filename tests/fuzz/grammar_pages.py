@@ -51,10 +51,26 @@ _RUNS: dict[str, Value] = {
     "until": parts.day,
     "before": parts.run,
 }
+_REFUSED: dict[str, Value] = {
+    "line": parts.one_of("telemetry.QuickOrderEvent", ""),
+    "field": parts.one_of("id", "name"),
+    "reason": parts.text,
+}
+_MUTE: dict[str, Value] = {
+    "kind": parts.one_of("drift", "failed_run"),
+    "feed": _FEED,
+    "duration": parts.one_of("1h", "8h", "resolved"),
+    "reason": parts.text,
+}
 #: Pages by path, with their parameters; ``{…}`` is drawn from what the desk holds.
 PAGES: dict[str, dict[str, Value]] = {
     "/admin/reports": _REPORTS,
     "/admin/reports/cards": {},
+    "/admin/reports/verdict": {},
+    "/admin/reports/alerts": {},
+    "/admin/reports/refused": _REFUSED,
+    "/admin/reports/refused/csv": _REFUSED,
+    "/admin/reports/roles": {},
     "/admin/reports/runs/": _RUNS,
     "/admin/reports/runs/{run}": {},
     "/admin/reports/runs/{run}/progress": {},
@@ -68,7 +84,7 @@ PAGES: dict[str, dict[str, Value]] = {
     "/admin/onboarding/orders/{order}": {},
     "/admin/reporting/checkpoint/{feed}/rewind/": _REWIND,
 }
-_WEIGHTS = (4, 2, 3, 4, 2, 2, 8, 4, 1, 6, 1, 8, 3, 3)
+_WEIGHTS = (4, 2, 2, 2, 3, 2, 1, 3, 4, 2, 2, 8, 4, 1, 6, 1, 8, 3, 3)
 _MODELS = (
     "telemetry/quickorderevent",
     "telemetry/guardrailworkflowevent",
@@ -84,6 +100,7 @@ _MODELS = (
     "reporting/auditentry",
     "reporting/slackmessage",
     "reporting/webhookdestination",
+    "reporting/alertrule",
     "auth/user",
     "auth/group",
 )
@@ -210,6 +227,11 @@ _FORMS: list[tuple[str, dict[str, Value]]] = [
     *[("/admin/reporting/checkpoint/{feed}/rewind/", _REWIND)] * 3,
     ("/admin/reporting/checkpoint/{feed}/undo/", {"move": parts.number}),
     ("/admin/reports/feeds/{feed}/start", {}),
+    *[("/admin/reports/alerts/mute", _MUTE)] * 3,
+    ("/admin/reports/alerts/mutes/{number}/lift", {}),
+    ("/admin/reports/alerts/mutes/1/lift", {}),
+    ("/admin/reports/alerts/test", {}),
+    ("/admin/reporting/alertrule/add/", {"channel": parts.text, "kind": parts.one_of("drift"), "feed": _FEED}),
     ("/admin/auth/user/add/", _ACCOUNT),
     ("/admin/auth/user/{number}9999/delete/", {"post": parts.text}),
     ("/admin/auth/group/add/", {"name": parts.text, "permissions": parts.number}),
