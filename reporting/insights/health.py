@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 
 from reporting.alerts import telling
 from reporting.insights import causes
+from reporting.models.beats import Beat
 from reporting.models.findings import LOOK_EVERY, Finding, HealthLook, Kind
 from smplat.lib.times import database_now
 
@@ -27,7 +28,7 @@ _LIVE = (Kind.NO_WORKER, Kind.NO_SCHEDULER, Kind.NO_CHECKS)
 
 
 def findings() -> list[Finding]:
-    """All that is wrong now, worst first; by three queries."""
+    """All that is wrong now, worst first; by four queries at most."""
     kept = Finding.objects.open().exclude(kind__in=_LIVE)
     return sorted([*kept, *_unattended()], key=lambda finding: finding.rank)
 
@@ -36,8 +37,10 @@ def _unattended() -> list[Finding]:
     """Processes that are missing; where none is, whether looks come to an end all the same."""
     if missing := list(causes.processes()):
         return missing
-    last = HealthLook.objects.filter(ended_at__gt=Now() - UNCHECKED_AFTER)
-    if last.exists():
+    has_ended = HealthLook.objects.filter(ended_at__gt=Now() - UNCHECKED_AFTER)
+    # A desk that has just started has had no time for a look.
+    could_look = Beat.objects.alive_since(UNCHECKED_AFTER)
+    if has_ended.exists() or not could_look.exists():
         return []
     sentence = "The checks of the desk do not complete, so this page may miss something. See the worker's log."
     return [Finding(kind=Kind.NO_CHECKS, sentence=sentence, since=database_now() - UNCHECKED_AFTER)]

@@ -27,6 +27,10 @@ class BeatQuerySet(models.QuerySet["Beat"]):
         newest = alive.order_by("-started_at").values("started_at")[:1]
         return alive.filter(seen_at__gte=models.Subquery(newest)).order_by("started_at", "id")
 
+    def alive_since(self, age: timedelta) -> Self:
+        """Processes that are alive, and have been for ``age`` at least."""
+        return self.filter(seen_at__gt=Now() - ABSENT_AFTER, started_at__lt=Now() - age)
+
     def missing(self) -> dict["Beat.Role", datetime | None]:
         """The roles that no living process has, and when one was last seen in each; None where none ever was.
 

@@ -23,6 +23,7 @@ def paths(desk, operator) -> dict[str, str]:
     with desk.client() as storefront:
         run = exported(desk, operator, _quick_orders())
         storefront.post("/api/telemetry", json=workflow_event()).raise_for_status()
+        storefront.post("/api/telemetry", json=[{"name": 7}, quick_order_event(id=7)]).raise_for_status()
         storefront.post(
             f"/api/v1/orders/{order}/onboarding/pricing-experiments", json={"experiments": [_experiment()]}
         ).raise_for_status()
@@ -30,6 +31,7 @@ def paths(desk, operator) -> dict[str, str]:
             storefront.post("/api/v1/reporting/guardrails/followups", json=_follow_up(action)).raise_for_status()
         event = storefront.get("/api/telemetry/quick-order/export?limit=1").json()["id"]
     states = _runs_of_all_states(desk)
+    desk.look()
     return {
         "reports": REPORTS,
         "a provider's timeline": f"{REPORTS}?providerId=provider-viralhub",
@@ -43,6 +45,10 @@ def paths(desk, operator) -> dict[str, str]:
         "record": f"{REPORTS}/feeds/quick_order/records/{event}",
         "onboarding": ONBOARDING,
         "journey": f"{ONBOARDING}/orders/{order}",
+        "refused": "/admin/reports/refused",
+        "alerts": "/admin/reports/alerts",
+        "roles": "/admin/reports/roles",
+        "a new exception of alerts": "/admin/reporting/alertrule/add/",
         "checkpoint": "/admin/reporting/checkpoint/quick_order/change/",
         "rewind": "/admin/reporting/checkpoint/quick_order/rewind/",
         "audit log": "/admin/reporting/auditentry/",
@@ -63,6 +69,10 @@ PAGES = (
     "record",
     "onboarding",
     "journey",
+    "refused",
+    "alerts",
+    "roles",
+    "a new exception of alerts",
     "checkpoint",
     "rewind",
     "audit log",

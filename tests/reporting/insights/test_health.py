@@ -424,7 +424,9 @@ def test_a_desk_that_starts_waits_for_its_processes(operator, api):
     health.look()
     assert {kind for kind, _ in told(operator, api)[0]} == {Kind.NO_WORKER, Kind.NO_SCHEDULER}
 
+    HealthLook.objects.all().delete()
     first = Beat.objects.create(role=Beat.Role.SCHEDULER, host="a", process=1, lake="s3://lake")
+    assert told(operator, api)[0] == [], "nobody has looked yet, and nobody could have"
     health.look()
     assert told(operator, api)[0] == []
 
