@@ -35,7 +35,7 @@ def test_it_shows_what_is_open_who_is_notified_and_what_was_sent(operator):
 
     assert 'id="open-destination_disabled-onboarding_segments"' in page
     assert "<li>ops@shop.example</li>" in page
-    assert "Webhook disabled, onboarding_segments: Began</td> <td>Waiting</td>" in page
+    assert 'Webhook disabled, onboarding_segments: Began</td> <td class="desk-sentence">Waiting</td>' in page
 
 
 def test_what_has_ended_is_history(operator):
