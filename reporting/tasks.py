@@ -7,14 +7,13 @@ from reporting.alerts import outbox
 from reporting.exports import claims, runs
 from reporting.feeds import FEEDS
 from reporting.insights import automation, conversion_totals, health
-from reporting.models import ExportRun
 from reporting.warehouse import loading, parity
 from telemetry import refusals
 
 
 @shared_task(name="reporting.export_on_schedule")
 def export_on_schedule(feed_key: str) -> None:
-    runs.perform(runs.request_run(FEEDS[feed_key], ExportRun.Trigger.SCHEDULE))
+    runs.perform_on_schedule(FEEDS[feed_key])
     health.look()
 
 

@@ -16,7 +16,7 @@ from reporting.feeds import Feed
 from reporting.feeds.fence import FenceTimeoutError
 from reporting.feeds.lock import FeedBusyError, held
 from reporting.lake import storage
-from reporting.models import ExportRun
+from reporting.models import ExportRun, FeedPause
 from smplat.lib.queueing import queue_task
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,13 @@ def perform(run: ExportRun) -> ExportRun:
         return run
     announce(run)
     return run
+
+
+def perform_on_schedule(feed: Feed) -> ExportRun | None:
+    """Carry out the run that is due by the schedule, as :func:`perform`; None for a feed that is paused."""
+    if FeedPause.objects.filter(pk=feed.key).exists():
+        return None
+    return perform(request_run(feed, ExportRun.Trigger.SCHEDULE))
 
 
 def perform_requested(run_id: str) -> None:

@@ -20,7 +20,15 @@ from reporting.feeds.fence import long_writers
 from reporting.feeds.shapes import model_of
 from reporting.insights import beats, drift, published
 from reporting.insights.freshness import LATE_AFTER_INTERVALS, is_late
-from reporting.models import Checkpoint, CheckpointMove, ExportRun, ParityCheck, SlackMessage, WebhookDestination
+from reporting.models import (
+    Checkpoint,
+    CheckpointMove,
+    ExportRun,
+    FeedPause,
+    ParityCheck,
+    SlackMessage,
+    WebhookDestination,
+)
 from reporting.models.beats import Beat
 from reporting.models.findings import Finding, Kind
 from smplat.lib.words import counted
@@ -30,6 +38,8 @@ from telemetry.models import Refusal
 STUCK_AFTER = timedelta(minutes=1)
 #: A writer that is older than this holds exports back for long.
 LONG_WRITER = timedelta(seconds=30)
+#: A feed that is paused for longer may have been forgotten.
+PAUSED_FOR = timedelta(days=1)
 #: A check of the warehouse, made every hour, is too old after this.
 CHECK_AGE = timedelta(hours=3)
 #: A disk with a smaller share of free space is almost full.
@@ -89,13 +99,22 @@ def failed_runs() -> Iterator[Finding]:
 
 
 def late_feeds() -> Iterator[Finding]:
-    """Feeds that have been exported, but not lately."""
+    """Feeds that have been exported, but not lately, though their schedule is not paused."""
+    paused = set(FeedPause.objects.values_list("feed", flat=True))
     for run in ExportRun.objects.newest_sound_of_each_feed():
         ended = run.finished_at
-        if ended is not None and is_late(run.definition, ended, timezone.now()):
+        if ended is not None and run.feed not in paused and is_late(run.definition, ended, timezone.now()):
             sentence = f"Late: last successful run ended {ended:%-d %b %H:%M} UTC."
             since = ended + LATE_AFTER_INTERVALS * run.definition.interval
             yield _finding(Kind.LATE_FEED, sentence, since, run.feed, reverse("pages:start-run", args=[run.feed]))
+
+
+def pauses() -> Iterator[Finding]:
+    """Feeds that have been paused for long, which somebody may have forgotten."""
+    for pause in FeedPause.objects.filter(since__lt=timezone.now() - PAUSED_FOR).select_related("user"):
+        by = f" by {pause.user}" if pause.user else ""
+        sentence = f"Paused{by}: {pause.reason} Nothing is exported on schedule."
+        yield _finding(Kind.PAUSED, sentence, pause.since, pause.feed, reverse("pages:resume-feed", args=[pause.feed]))
 
 
 def stuck_runs() -> Iterator[Finding]:
@@ -221,6 +240,7 @@ CAUSES: tuple[Callable[[], Iterator[Finding]], ...] = (
     remainders,
     failed_runs,
     late_feeds,
+    pauses,
     stuck_runs,
     drifting,
     warehouse,

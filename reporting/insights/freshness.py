@@ -12,7 +12,7 @@ from psycopg import sql
 from reporting.feeds import FEEDS, Feed, schedule
 from reporting.feeds.fence import Writer, long_writers
 from reporting.feeds.shapes import model_of
-from reporting.models import Checkpoint, ExportRun
+from reporting.models import Checkpoint, ExportRun, FeedPause
 
 #: A feed is late when its newest success is older than this many intervals of its schedule.
 LATE_AFTER_INTERVALS = 2
@@ -40,6 +40,7 @@ class Card:
         waiting: rows after the checkpoint, of which ``MAX_WAITING`` are counted.
         next_run: when its job starts next.
         writers: transactions that hold its next export back.
+        pause: since when and why its schedule is paused; None while it is not.
     """
 
     feed: Feed
@@ -51,6 +52,7 @@ class Card:
     waiting: int
     next_run: datetime
     writers: list[Writer]
+    pause: FeedPause | None
 
     @property
     def waiting_text(self) -> str:
@@ -78,6 +80,7 @@ def cards() -> Iterator[Card]:
     models = {feed.key: model_of(feed) for feed in FEEDS.values()}
     writers = long_writers(models.values(), LONG_WRITER)
     waiting = _waiting({key: checkpoint.position for key, checkpoint in checkpoints.items()})
+    pauses = {pause.feed: pause for pause in FeedPause.objects.select_related("user")}
     now = timezone.now()
     for feed in FEEDS.values():
         at, table = sound.get(feed.key), models[feed.key]._meta.db_table
@@ -87,10 +90,11 @@ def cards() -> Iterator[Card]:
             success=successes.get(feed.key),
             sound_at=at,
             checkpoint=checkpoints.get(feed.key),
-            is_late=at is not None and is_late(feed, at, now),
+            is_late=at is not None and feed.key not in pauses and is_late(feed, at, now),
             waiting=waiting[feed.key],
             next_run=schedule.next_run(feed, now),
             writers=[writer for writer in writers if writer.table == table],
+            pause=pauses.get(feed.key),
         )
 
 

@@ -16,6 +16,7 @@ from reporting.models.journeys import OnboardingJourney, OnboardingJourneyEvent,
 from reporting.models.ledger import DayTotal, ExpiredDay, RowTotal
 from reporting.models.messages import SlackChannel, SlackMessage
 from reporting.models.parity import ParityCheck, RepairRequest
+from reporting.models.pauses import FeedPause
 from reporting.models.runs import ExportRun, RunLogLine
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "DayTotal",
     "ExpiredDay",
     "ExportRun",
+    "FeedPause",
     "Finding",
     "GuardrailFollowUp",
     "HealthLook",

@@ -41,6 +41,8 @@ class AuditEntry(models.Model):
         RECORD_FOLLOWUP = "record_followup", "Recorded a follow-up"
         ENABLE_DESTINATION = "enable_destination", "Enabled a destination"
         REPAIR_WAREHOUSE = "repair_warehouse", "Repaired the warehouse"
+        PAUSE_FEED = "pause_feed", "Paused a feed"
+        RESUME_FEED = "resume_feed", "Resumed a feed"
         MUTE_ALERTS = "mute_alerts", "Muted alerts"
         UNMUTE_ALERTS = "unmute_alerts", "Unmuted alerts"
         TEST_ALERTS = "test_alerts", "Sent test alerts"

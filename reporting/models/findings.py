@@ -33,6 +33,7 @@ class Kind(models.TextChoices):
     FAILED_RUN = "failed_run", "Failed run"
     DRIFT = "drift", "Drift"
     LATE_FEED = "late_feed", "Late feed"
+    PAUSED = "paused", "Feed paused"
     STUCK_QUEUE = "stuck_queue", "Stuck queue"
     DESTINATION_DISABLED = "destination_disabled", "Webhook disabled"
     ROWS_QUARANTINED = "rows_quarantined", "Rows quarantined"
@@ -86,6 +87,9 @@ _NATURES = {
     ),
     Kind.LATE_FEED: Nature(
         Severity.WARNING, "A feed has not been exported for two intervals of its schedule.", "Run now", _START
+    ),
+    Kind.PAUSED: Nature(
+        Severity.WARNING, "The schedule of a feed has been paused for over a day.", "Resume", _START, True
     ),
     Kind.STUCK_QUEUE: Nature(
         Severity.WARNING, "A run has waited for a worker for over a minute.", "Open run", "reporting.view_exportrun"

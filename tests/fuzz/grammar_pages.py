@@ -224,6 +224,8 @@ _FORMS: list[tuple[str, dict[str, Value]]] = [
     *[("/admin/reports/followups", _FOLLOW_UP_FORM)] * 3,
     ("/admin/reports/runs/{run}/retry", {}),
     ("/admin/reports/feeds/{feed}/repair", {"day": parts.day}),
+    ("/admin/reports/feeds/{feed}/pause", {"reason": parts.text}),
+    ("/admin/reports/feeds/{feed}/resume", {}),
     *[("/admin/reporting/checkpoint/{feed}/rewind/", _REWIND)] * 3,
     ("/admin/reporting/checkpoint/{feed}/undo/", {"move": parts.number}),
     ("/admin/reports/feeds/{feed}/start", {}),

@@ -88,6 +88,8 @@ ROWS: dict[tuple[str, str], set[str]] = {
     ("GET", "admin/reports/feeds/<str:feed_key>/start"): {START},
     ("POST", "admin/reports/feeds/<str:feed_key>/start"): {START},
     ("POST", "admin/reports/feeds/<str:feed_key>/repair"): {START},
+    ("POST", "admin/reports/feeds/<str:feed_key>/pause"): {START},
+    ("POST", "admin/reports/feeds/<str:feed_key>/resume"): {START},
     ("GET", "admin/reports/feeds/<str:feed_key>/csv"): {EXPORT},
     ("GET", "admin/reports/feeds/<str:feed_key>/records/<uuid:key>"): {VIEW},
     ("GET", "admin/onboarding"): {VIEW},

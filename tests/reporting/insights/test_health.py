@@ -23,7 +23,16 @@ from reporting.exports import runs
 from reporting.feeds import FEEDS
 from reporting.insights import causes, health
 from reporting.lake import storage
-from reporting.models import Beat, Checkpoint, ExportRun, Finding, HealthLook, RepairRequest, WebhookDestination
+from reporting.models import (
+    Beat,
+    Checkpoint,
+    ExportRun,
+    FeedPause,
+    Finding,
+    HealthLook,
+    RepairRequest,
+    WebhookDestination,
+)
 from reporting.models.findings import Kind
 from reporting.tasks import check_parity
 from reporting.warehouse import parity
@@ -139,6 +148,15 @@ def late_feed(world: World) -> Iterator[None]:
     export()
 
 
+def forgotten_pause(world: World) -> Iterator[None]:
+    ExportRun.objects.update(finished_at=timezone.now() - timedelta(days=2))
+    FeedPause.objects.create(feed="quick_order", since=timezone.now() - timedelta(hours=25), reason="They are moving.")
+    yield
+    FeedPause.objects.all().delete()
+    capture_quick_orders()
+    export()
+
+
 def stuck_queue(world: World) -> Iterator[None]:
     run = runs.request_run(FEEDS["quick_order"], ExportRun.Trigger.OPERATOR)
     ExportRun.objects.filter(pk=run.pk).update(created_at=timezone.now() - timedelta(seconds=61))
@@ -248,6 +266,7 @@ CAUSES: dict[Callable[[World], Iterator[None]], tuple[Kind, str, str]] = {
         "Starts: the storefront says 17, the export 20 of the same events, 15.0 % apart.",
     ),
     late_feed: (Kind.LATE_FEED, "quick_order", "Late: last successful run ended "),
+    forgotten_pause: (Kind.PAUSED, "quick_order", "Paused: They are moving. Nothing is exported on schedule."),
     stuck_queue: (Kind.STUCK_QUEUE, "quick_order", "A run is waiting for a worker."),
     disabled_destination: (Kind.DESTINATION_DISABLED, "onboarding_segments", "has unsubscribed (410)"),
     many_refusals: (Kind.REFUSALS, "", "21 events were refused in 10 minutes; usual is 0."),

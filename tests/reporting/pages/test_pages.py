@@ -99,7 +99,7 @@ class TestReports:
         for _ in range(5):
             export()
 
-        assert count() == before <= 32
+        assert count() == before <= 33
 
 
 @pytest.mark.django_db
