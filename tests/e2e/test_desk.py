@@ -48,7 +48,7 @@ def test_run_now_shows_what_it_would_export_and_then_its_progress_to_the_end(des
     run_now(reports)
 
     object_path = Path(urlsplit(reports.locator("#run code", has_text="file://").inner_text()).path)
-    name, data = downloaded(reports, reports.get_by_role("link", name="Download object"))
+    name, data = downloaded(reports, reports.get_by_role("link", name="Download file"))
     assert name == object_path.name
     assert data == object_path.read_bytes()
     manifest = json.loads(object_path.with_name(f"{object_path.name}.manifest.json").read_text())

@@ -88,7 +88,7 @@ def test_a_viewer_reads_the_queue_and_records_nothing(desk, browse, viewer):
     page = browse(viewer)
     page.goto("/admin/reports")
 
-    assert page.get_by_role("heading", name="Newest of all providers").is_visible()
+    assert page.get_by_role("heading", name="Latest follow-ups").is_visible()
     assert page.locator("#record").count() == 0
     answer = viewer.post(
         "/admin/reports",

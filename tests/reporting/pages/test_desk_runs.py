@@ -139,7 +139,7 @@ class TestProgress:
         page = text(operator.get(run.get_absolute_url()))
 
         assert f'hx-get="{run.get_absolute_url()}/progress"' in page
-        assert "A worker takes it within seconds." in page
+        assert "Waiting for a worker (usually a few seconds)." in page
 
 
 @pytest.mark.django_db
