@@ -18,7 +18,6 @@ from reporting.alerts.channels import TIMEOUT_SECONDS, channels
 from reporting.alerts.channels.send import Send
 from reporting.feeds import FEEDS
 from reporting.models import AlertDelivery, AlertMute, AlertRule, Finding
-from reporting.models.findings import Kind
 from smplat.lib.backoff import pause_after
 from smplat.lib.times import database_now, iso
 
@@ -122,4 +121,4 @@ def message(delivery: AlertDelivery) -> tuple[str, str, dict[str, Any]]:
     about = FEEDS[finding.feed].label if finding.feed in FEEDS else "SMPLAT"
     state = {Event.ENDED: "Resolved: ", Event.REMINDER: "Still: "}.get(Event(delivery.event), "")
     document["finding"] = finding.as_json()
-    return f"{state}{Kind(finding.kind).label}: {about}", f"{about}: {finding.sentence}\n{page}", document
+    return f"{state}{finding.get_kind_display()}: {about}", f"{about}: {finding.sentence}\n{page}", document

@@ -69,7 +69,7 @@ class Nature:
 
 
 _START, _REWIND = "reporting.start_exportrun", "reporting.rewind_checkpoint"
-_NATURES = {
+_NATURES: dict[str, Nature] = {
     Kind.NO_WORKER: Nature(Severity.CRITICAL, "No worker of a queue has given a sign of life for a minute."),
     Kind.NO_SCHEDULER: Nature(Severity.CRITICAL, "No scheduler has given a sign of life for a minute."),
     Kind.NO_CHECKS: Nature(Severity.CRITICAL, "Nobody has completed a look at the desk's health for two minutes."),
@@ -129,7 +129,8 @@ _NATURES = {
         "reporting.view_slackmessage",
     ),
 }
-_ORDER = {kind: place for place, kind in enumerate(Kind)}
+_ORDER: dict[str, int] = {kind: place for place, kind in enumerate(Kind)}
+_UNKNOWN = Nature(Severity.WARNING, "")
 
 
 def kind_choices() -> list[tuple[str, str]]:
@@ -175,13 +176,13 @@ class Finding(models.Model):
 
     @property
     def nature(self) -> Nature:
-        """What it has in common with others of its kind."""
-        return Kind(self.kind).nature
+        """What it has in common with others of its kind; another version of the desk may have kinds of its own."""
+        return _NATURES.get(self.kind, _UNKNOWN)
 
     @property
     def rank(self) -> tuple[int, str]:
         """Where it stands among others, the worst first."""
-        return _ORDER[Kind(self.kind)], self.feed
+        return _ORDER.get(self.kind, len(_ORDER)), self.feed
 
     def as_json(self) -> dict[str, Any]:
         action = {"label": self.nature.button, "url": self.url} if self.nature.button else None

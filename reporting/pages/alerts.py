@@ -92,7 +92,7 @@ def unmute(request: HttpRequest, mute_id: int) -> HttpResponse:
     with transaction.atomic():
         if AlertMute.objects.active(timezone.now()).filter(pk=mute_id).update(lifted_at=timezone.now()):
             AuditEntry.objects.log(user_of(request), Action.UNMUTE_ALERTS, found.feed or "desk", kind=found.kind)
-            messages.success(request, f"No longer muted: {Kind(found.kind).label}.")
+            messages.success(request, f"No longer muted: {found.get_kind_display()}.")
     return redirect("pages:alerts")
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from reporting.alerts.channels.send import Send
 
+_hanging: dict[str, threading.Thread] = {}
+
 
 def is_known(url: str) -> bool:
     """Whether Apprise can send to ``url``."""
@@ -20,8 +22,11 @@ def channel(url: str) -> Send:
 
     def send(subject: str, text: str, document: Mapping[str, Any], timeout: float) -> str:
         outcome: list[bool] = []
-        # Apprise has no deadline for the whole, so a service that hangs keeps a thread of its own.
+        # Apprise has no deadline for the whole, so a service that hangs keeps a thread of its own, and one alone.
+        if url in _hanging and _hanging[url].is_alive():
+            return "The service still hangs over an earlier message."
         sender = threading.Thread(target=lambda: outcome.append(_notify(url, subject, text)), daemon=True)
+        _hanging[url] = sender
         sender.start()
         sender.join(timeout)
         if not outcome:

@@ -84,6 +84,7 @@ class TestService:
 
         server.gate.clear()
         assert send(server.url.replace("http://", "json://"), timeout=0.5) == "No answer within 0 s."
+        assert send(server.url.replace("http://", "json://")) == "The service still hangs over an earlier message."
         server.gate.set()
 
 

@@ -452,3 +452,14 @@ def test_a_desk_that_starts_waits_for_its_processes(operator, api):
     Beat.objects.filter(pk=first.pk).update(started_at=Now() - timedelta(seconds=61))
     health.look()
     assert told(operator, api)[0] == [(Kind.NO_WORKER, None)]
+
+
+def test_a_kind_of_another_version_harms_no_reader(operator, api):
+    Finding.objects.create(kind="of_tomorrow", feed="gone", sentence="Something is wrong.")
+    health.look_in_turn()
+    Finding.objects.update(ended_at=None)
+
+    found, line, _ = told(operator, api)
+
+    assert found == [("of_tomorrow", "gone")]
+    assert "Something is wrong." in line
