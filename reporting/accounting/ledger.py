@@ -233,7 +233,7 @@ _STORED = sql.SQL(
             SELECT count(*) FROM {table} WHERE position > {folded}
                 AND position > coalesce((SELECT position FROM {rows} WHERE feed = {key}), 0)
         ) AS present,
-        (SELECT count(*) FROM {table} WHERE position > {checkpoint}) AS pending,
+        {pending} AS pending,
         (SELECT coalesce(sum(rows), 0) FROM {expired} WHERE feed = {key}) AS expired
     """
 )
@@ -244,10 +244,26 @@ def read() -> dict[str, Entry]:
 
     It reads what was not folded or not exported yet, so fold before.
     """
+    return _read(counts_pending=True)
+
+
+def remainders() -> dict[str, int]:
+    """What the equations of each line leave over in all, by the same keys; it reads what was not folded yet alone.
+
+    Exported and pending rows are those that are there, so how many of them wait need not be counted.
+    """
+    entries = _read(counts_pending=False).items()
+    return {key: abs(entry.intake_remainder) + abs(entry.rows_remainder) for key, entry in entries}
+
+
+def _read(*, counts_pending: bool) -> dict[str, Entry]:
     # Known numbers let PostgreSQL see that few rows lie after them. A fold may move on meanwhile, and only forwards.
     folded = dict(RowTotal.objects.values_list("feed", "position"))
     checkpoints = dict(Checkpoint.objects.values_list("feed", "position"))
-    stored = [_stored(feed, folded.get(feed.key, 0), checkpoints.get(feed.key, 0)) for feed in FEEDS.values()]
+    stored = [
+        _stored(feed, folded.get(feed.key, 0), checkpoints.get(feed.key, 0) if counts_pending else None)
+        for feed in FEEDS.values()
+    ]
     nothing = sql.SQL("SELECT {0}, {0}, 0, 0, 0").format(sql.Literal(NO_FEED))
     feeds = sql.SQL(" UNION ALL ").join([*stored, nothing])
     with connection.cursor() as cursor:
@@ -255,14 +271,17 @@ def read() -> dict[str, Entry]:
         return {key: Entry(*map(int, figures)) for key, *figures in cursor.fetchall()}
 
 
-def _stored(feed: Feed, folded: int, checkpoint: int) -> sql.Composed:
+def _stored(feed: Feed, folded: int, checkpoint: int | None) -> sql.Composed:
+    """What is stored of a feed, and after ``checkpoint`` waits; None: no row is counted as waiting."""
     model = model_of(feed)
+    table = sql.Identifier(model._meta.db_table)
+    waiting = sql.SQL("(SELECT count(*) FROM {} WHERE position > {})").format(table, sql.Literal(checkpoint))
     return _STORED.format(
         key=sql.Literal(feed.key),
         line=sql.Literal(model._meta.label),
-        table=sql.Identifier(model._meta.db_table),
+        table=table,
         rows=_ROWS,
         folded=sql.Literal(folded),
-        checkpoint=sql.Literal(checkpoint),
+        pending=sql.Literal(0) if checkpoint is None else waiting,
         expired=_EXPIRED,
     )

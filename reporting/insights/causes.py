@@ -81,8 +81,7 @@ def disk() -> Iterator[Finding]:
 
 def remainders() -> Iterator[Finding]:
     """Lines of the conservation ledger that do not balance."""
-    for key, entry in ledger.read().items():
-        left = abs(entry.intake_remainder) + abs(entry.rows_remainder)
+    for key, left in ledger.remainders().items():
         if left:
             what = "" if key in FEEDS else "Unrecognised events: "
             sentence = f"{what}{left:,} unaccounted for between received, accepted and exported."

@@ -93,6 +93,19 @@ class TestReading:
 
         assert ledger.read()["quick_order"].rows_remainder == 1
 
+    def test_remainders_are_those_of_the_lines_without_counting_what_waits(self):
+        capture_quick_orders(3)
+        lost = QuickOrderEvent.objects.order_by("position").values("position")[:1]
+        QuickOrderEvent.objects.filter(position__in=list(lost.values_list("position", flat=True))).delete()
+
+        lines = ledger.read()
+
+        assert lines["quick_order"].pending == 2
+        assert ledger.remainders() == {
+            key: abs(line.intake_remainder) + abs(line.rows_remainder) for key, line in lines.items()
+        }
+        assert ledger.remainders()["quick_order"] == 1
+
     def test_it_reads_what_was_not_folded_and_not_exported_alone(self):
         with connection.cursor() as cursor:
             cursor.execute(
