@@ -7,8 +7,10 @@ chunks costs nothing, since the next one goes on after the last row.
 """
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from csv import writer
 from functools import partial
+from io import StringIO
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
@@ -68,8 +70,14 @@ def csv_file(listing: Listing, rows: int | None, before: str | None, with_bom: b
         left, chunk = None if left is None else left - written, _LATER_ROWS
 
 
-def defused(cell: str) -> str:
-    """A cell that a spreadsheet does not run, where PostgreSQL does not write the file."""
+def csv_line(cells: Iterable[object]) -> bytes:
+    """A line of a CSV file that PostgreSQL does not write, with its formulas defused as in those that it does."""
+    line = StringIO(newline="")
+    writer(line).writerow([_defused(cell) if isinstance(cell, str) else cell for cell in cells])
+    return line.getvalue().encode()
+
+
+def _defused(cell: str) -> str:
     return f"'{cell}" if cell and cell[0] in _FORMULA_STARTS else cell
 
 

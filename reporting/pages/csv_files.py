@@ -19,6 +19,7 @@ from reporting.pages.links import page_link
 from reporting.pages.segment_filter import SegmentFilter
 from smplat.lib import conditional
 
+CONTENT_TYPE = "text/csv; charset=utf-8"
 #: How many rows a batch may hold.
 BATCHES = (100, 250, 500, 1_000)
 BATCH_ROWS = 250
@@ -144,7 +145,7 @@ def _file(feed: Feed, content: Iterator[bytes]) -> HttpResponseBase:
     name = f"{feed.folder}-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
     return StreamingHttpResponse(
         content,
-        content_type="text/csv; charset=utf-8",
+        content_type=CONTENT_TYPE,
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
 

@@ -1,10 +1,8 @@
 """Refused events: why, how often by day, and what they looked like."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from io import StringIO
 from typing import Any
 
 from django.db.models import Count, QuerySet
@@ -13,12 +11,14 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from reporting.exports.artifacts import attachment
 from reporting.feeds import FEEDS
-from reporting.feeds.csv import defused
+from reporting.feeds.csv import csv_line
 from reporting.feeds.shapes import model_of
 from reporting.models import AuditEntry
 from reporting.pages import charts
 from reporting.pages.charts import Bar
+from reporting.pages.csv_files import CONTENT_TYPE
 from reporting.pages.frame import EXPORT, VIEW, operator_page, page, user_of
 from reporting.pages.links import page_link
 from reporting.pages.parameters import ignored
@@ -75,8 +75,9 @@ def refused_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The events that the page is about, as CSV, newest first."""
     AuditEntry.objects.log(user_of(request), AuditEntry.Action.DOWNLOAD_CSV, "refused")
     rows = _filtered(request).order_by("-id").values_list(*_COLUMNS)
-    answer = StreamingHttpResponse(_lines(rows.iterator(chunk_size=500)), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="refused-{timezone.now():%Y%m%dT%H%M%SZ}.csv"'
+    name = f"refused-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
+    answer = attachment(_lines(rows.iterator(chunk_size=500)), name)
+    answer["Content-Type"] = CONTENT_TYPE
     return answer
 
 
@@ -117,8 +118,6 @@ def _label(line: str) -> str:
 
 
 def _lines(rows: Iterator[Any]) -> Iterator[bytes]:
-    yield (",".join(_COLUMNS) + "\r\n").encode()
+    yield csv_line(_COLUMNS)
     for at, *cells in rows:
-        line = StringIO(newline="")
-        csv.writer(line).writerow([iso(at), *(defused(cell) if isinstance(cell, str) else cell for cell in cells)])
-        yield line.getvalue().encode()
+        yield csv_line([iso(at), *cells])

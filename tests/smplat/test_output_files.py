@@ -60,9 +60,9 @@ class TestFormulas:
     def test_every_text_in_every_csv_file_is_defused(self, rows, operator, start):
         for feed in FEEDS.values():
             spoil(feed, start + FORMULA)
-        paths = {
-            filled_in(route, feed_key=feed) for route in routes(get_resolver()) if "csv" in route for feed in FEEDS
-        }
+        # Those of refused events have columns of their own; their page's tests look at them.
+        found = [route for route in routes(get_resolver()) if "csv" in route and "refused" not in route]
+        paths = {filled_in(route, feed_key=feed) for route in found for feed in FEEDS}
 
         assert len(paths) == 1 + len(FEEDS)
         for path in paths:

@@ -58,14 +58,15 @@ def test_a_filter_of_rubbish_finds_nothing_and_harms_nothing(operator, query):
     assert operator.get(PAGE + query).status_code == 200
 
 
-def test_the_csv_holds_what_the_page_is_about_and_no_formula(operator, stranger):
+@pytest.mark.parametrize("start", "=+-@\t\r\n＝＋－＠")
+def test_the_csv_holds_what_the_page_is_about_and_no_formula(operator, stranger, start):
     refuse(stranger, quick_order_event(recordedAt="x"), {"name": 7})
-    Refusal.objects.filter(field="name").update(origin="=cmd()")
+    Refusal.objects.filter(field="name").update(origin=f"{start}cmd()")
 
     answer = operator.get(f"{PAGE}/csv?field=name")
 
     (row,) = csv.DictReader(StringIO(b"".join(answer.streaming_content).decode(), newline=""))
-    assert (row["field"], row["origin"], row["event"]) == ("name", "'=cmd()", '{"name": 7}')
+    assert (row["field"], row["origin"], row["event"]) == ("name", f"'{start}cmd()", '{"name": 7}')
 
 
 def test_the_csv_takes_the_permission_to_export(staff_with, stranger):
